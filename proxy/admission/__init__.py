@@ -1,0 +1,1 @@
+"""May this request start now: rate, share, queue. No I/O here."""

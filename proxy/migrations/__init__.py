@@ -1,0 +1,1 @@
+"""Migration files: read, ordered, applied. `apply_migrations.py` is the command."""

@@ -1,0 +1,1 @@
+"""Wall one: text becomes a statement, and a statement a verdict. No I/O here."""

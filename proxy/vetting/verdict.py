@@ -1,0 +1,65 @@
+"""What vetting says of a statement. Only `proxy.vetting` makes an `Allowed`; the executor takes nothing else."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy.policy.model import TableName
+
+Command = Literal["SELECT", "INSERT", "UPDATE", "DELETE"]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """All that a statement reads, writes and calls, as vetting understood it.
+
+    `reads` and `writes` map a table to columns (`*` stands for every column:
+    a whole-row reference, `count(*)` needs none). `deletes` and `locks` name tables.
+    """
+
+    reads: dict[TableName, frozenset[str]] = field(default_factory=dict)
+    inserts: dict[TableName, frozenset[str]] = field(default_factory=dict)
+    updates: dict[TableName, frozenset[str]] = field(default_factory=dict)
+    deletes: frozenset[TableName] = frozenset()
+    locks: frozenset[TableName] = frozenset()
+    functions: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """A statement that may run: the text regenerated from the judged tree, and what it touches.
+
+    `parameter_count` is the highest `$n` it names. `writes` says whether it
+    changes data anywhere, also in a CTE. `fingerprint` names the statement's
+    shape in logs (16 hex digits; literals do not change it). `observed` is
+    the denial that mode `observe` let through.
+    """
+
+    sql: str
+    command: Command
+    writes: bool
+    parameter_count: int
+    fingerprint: str
+    touched: Touched
+    observed: "Denied | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A statement that may not run.
+
+    `rule` is a slug of `docs/rules/`. `position` counts characters of the
+    caller's text, from 1. `syntax` marks text that vetting could not read at
+    all: PostgreSQL may know it for a plain syntax error. `fingerprint` is empty
+    where the text could not be read.
+    """
+
+    rule: str
+    message: str
+    detail: str | None = None
+    hint: str | None = None
+    position: int | None = None
+    syntax: bool = False
+    fingerprint: str = ""
+
+
+Verdict = Allowed | Denied
