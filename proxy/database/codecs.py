@@ -1,0 +1,100 @@
+"""Which form each type of a database has, and telling asyncpg: text in, text out, for every type there is.
+
+asyncpg's public `set_type_codec` serves no arrays, ranges and domains. The
+call below it does, one for each row of pg_type: `register` is the one place
+that uses it, and `tests/integration/test_values.py` holds it to the pinned version.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import orjson
+from asyncpg import Connection
+
+from proxy.database import arrays
+from proxy.database.values import Decode, Form, decode_float, decode_timestamp, decode_timestamptz
+
+# All columns as text: the answer reads the same before and after `register`.
+_TYPES_SQL: Final = """
+SELECT t.oid::text, t.typname::text, n.nspname::text, t.typtype::text, t.typelem::text,
+       t.typbasetype::text, coalesce(e.typdelim, ',')::text,
+       (t.typoutput = 'array_out'::regproc AND t.typtype = 'b')::text
+FROM pg_catalog.pg_type t
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem
+"""
+
+_DECODERS: Final[Mapping[int, Decode]] = {
+    16: "t".__eq__,  # bool
+    21: int,
+    23: int,
+    700: decode_float,
+    701: decode_float,
+    1114: decode_timestamp,
+    1184: decode_timestamptz,
+}
+_JSON: Final = frozenset({114, 3802})
+# The driver's own codecs of these types are plain text already, and faster.
+_ALREADY_TEXT: Final = frozenset({19, 25, 1042, 1043})
+
+
+class TypeRow(NamedTuple):
+    """One row of pg_type, as far as its JSON form depends on it."""
+
+    oid: int
+    name: str
+    schema: str
+    kind: str
+    element: int
+    base: int
+    delimiter: str
+    is_array: bool
+
+
+class Types:
+    """The types of one database as of one moment, by OID."""
+
+    def __init__(self, rows: Iterable[TypeRow]) -> None:
+        self.rows: Final = {row.oid: row for row in rows}
+        self._forms: dict[int, Form] = {}
+
+    def __contains__(self, oid: object) -> bool:
+        """Say whether the type was there when the types were read."""
+        return oid in self.rows
+
+    def form(self, oid: int) -> Form:
+        """Return the JSON form of a type; a domain has its base type's."""
+        known = self._forms.get(oid)
+        if known is None:
+            known = self._forms[oid] = self._make(self.rows[oid])
+        return known
+
+    def _make(self, row: TypeRow) -> Form:
+        if row.kind == "d":
+            return self.form(row.base)
+        if row.is_array:
+            element = self.form(row.element)
+            decode = partial(arrays.parse, decode=element.decode, delimiter=row.delimiter)
+            return Form(row.name, "array", decode, element, row.delimiter)
+        if row.oid in _JSON:
+            return Form(row.name, "json", orjson.Fragment)
+        return Form(row.name, "scalar", _DECODERS.get(row.oid, str))
+
+
+async def load_types(connection: Connection) -> Types:
+    """Read pg_type: one query."""
+    return Types(_row(record) for record in await connection.fetch(_TYPES_SQL))
+
+
+def _row(record: Any) -> TypeRow:
+    oid, name, schema, kind, element, base, delimiter, is_array = record
+    return TypeRow(int(oid), name, schema, kind, int(element), int(base), delimiter, is_array == "true")
+
+
+def register(connection: Connection, types: Types) -> None:
+    """Make one connection send and receive every type as text, decoded to its JSON form."""
+    settings = connection._protocol.get_settings()  # noqa: SLF001 - see the module's docstring
+    for oid, row in types.rows.items():
+        if oid not in _ALREADY_TEXT:
+            settings.add_python_codec(oid, row.name, row.schema, [], "scalar", str, types.form(oid).decode, "text")

@@ -1,0 +1,84 @@
+"""PostgreSQL's errors as `StatementFailed`: its SQLSTATE and words, and no data that the caller did not bring.
+
+PostgreSQL quotes values in its messages (`invalid input syntax for type
+integer: "acme order"`), and such a value may come from a table. A quoted
+text is passed on only where it stands in the caller's own SQL or parameters.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+
+from proxy.errors import Applied, StatementFailed
+
+# Lost, shutting down, broken inside, out of resources: such a connection is not used again.
+_UNSOUND: Final = ("08", "53", "57", "58", "F0", "XX")
+# Messages of these name relations, columns and constraints, never values:
+# integrity violations, missing rights, and what a database's own code raises for its callers.
+_NAMES_ONLY: Final = ("23", "42501", "P0001")
+_QUOTED: Final = re.compile(r'"([^"]*)"|«([^»]*)»|„([^“]*)“')
+_KEY_VALUES: Final = re.compile(r"=\((.*)\)(?= )", re.DOTALL)
+_WITHHELD: Final = "…"
+
+LOST: Final = "08006"
+
+
+def is_unsound(code: str) -> bool:
+    """Say whether a connection is dropped after an error of this SQLSTATE."""
+    return code.startswith(_UNSOUND)
+
+
+def lost(applied: Applied) -> StatementFailed:
+    """Return the failure of a connection that broke while a statement ran."""
+    message = "the connection to PostgreSQL was lost while the statement ran"
+    return StatementFailed(code=LOST, message=message, applied=applied)
+
+
+def translate(
+    error: asyncpg.PostgresError, sql: str, parameters: Sequence[str | None], applied: Applied = "no"
+) -> StatementFailed:
+    """Return what the caller may know of an error that PostgreSQL reported."""
+    code = error.sqlstate or "XX000"
+    brought = [sql, *(text for text in parameters if text)]
+    message = error.args[0] if error.args else ""
+    if not code.startswith(_NAMES_ONLY):
+        message = _withhold_quoted(message, brought)
+    return StatementFailed(
+        code=code,
+        message=message,
+        detail=_detail(code, error.detail, brought),
+        hint=error.hint if code.startswith(_NAMES_ONLY) or not error.hint else _withhold_quoted(error.hint, brought),
+        position=int(error.position) if error.position else None,
+        constraint=error.constraint_name,
+        applied=applied,
+    )
+
+
+def _detail(code: str, detail: str | None, brought: Sequence[str]) -> str | None:
+    if not detail or detail.startswith("Failing row contains"):
+        return None
+    if code.startswith("23"):
+        return _KEY_VALUES.sub(lambda match: f"=({_withhold_list(match[1], brought)})", detail)
+    if code.startswith(_NAMES_ONLY):
+        return detail
+    return _withhold_quoted(detail, brought)
+
+
+def _withhold_quoted(text: str, brought: Sequence[str]) -> str:
+    def keep_or_withhold(match: re.Match[str]) -> str:
+        value = next((group for group in match.groups() if group is not None), "")
+        return match[0] if _came_from_caller(value, brought) else f'"{_WITHHELD}"'
+
+    return _QUOTED.sub(keep_or_withhold, text)
+
+
+def _withhold_list(values: str, brought: Sequence[str]) -> str:
+    return ", ".join(v if _came_from_caller(v, brought) else _WITHHELD for v in values.split(", "))
+
+
+def _came_from_caller(value: str, brought: Sequence[str]) -> bool:
+    """Look for the value as whole words: a single letter stands in every statement."""
+    whole = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)")
+    return any(whole.search(text) for text in brought)

@@ -1,0 +1,193 @@
+"""The connections of one tenant: logged in as its own role, kept, bounded, and never reused on trust.
+
+A connection that is idle is in a known state: its last statement ended with
+PostgreSQL's word that it is ready. Anything else (a lost connection, a
+cancelled statement, an error of the server's own) closes it.
+"""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+
+from proxy.database.codecs import Types, load_types
+from proxy.database.session import Session
+from proxy.errors import Refusal
+from proxy.policy.model import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where PostgreSQL is, and how connections to it are kept.
+
+    `url` gives host or socket, port and options; `passfile` is in libpq's
+    format. `wait_s` is how long a statement waits for a connection.
+    """
+
+    url: str
+    passfile: str | None = None
+    connect_timeout_s: float = 5.0
+    wait_s: float = 5.0
+    max_idle_s: float = 300.0
+    max_statements: int = 128
+
+
+class TenantPool:
+    """The connections of one tenant, at most `size` at a time; the one used last is used next."""
+
+    def __init__(self, policy: Policy, server: Server, *, size: int | None = None) -> None:
+        self.tenant: Final = policy.tenant
+        self.size: Final = size or policy.limits.concurrency
+        self.statement_timeout_ms: Final = policy.limits.timeout_ms
+        self._login: Final = {"user": policy.login, "database": policy.database}
+        self._server: Final = server
+        self._idle: deque[Session] = deque()
+        self._open = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._types: Types | None = None
+
+    @property
+    def in_use(self) -> int:
+        """Count the connections that run a statement, are being opened, or are being closed."""
+        return self._open - len(self._idle)
+
+    async def acquire(self) -> Session:
+        """Return a sound session, opening one if none is idle and there is room.
+
+        Raises `Refusal`: `overloaded` if all stay busy for the server's `wait_s`,
+        `database-unavailable` if PostgreSQL does not answer.
+        """
+        while True:
+            while self._idle:
+                session = self._idle.pop()
+                if not session.closed:
+                    return session
+                self._open -= 1
+            if self._open < self.size:
+                return await self._connect()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._server.wait_s):
+                await waiter
+        except BaseException as exc:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()  # the place was ours and nobody takes it: pass it on
+            else:
+                self._waiters.remove(waiter)
+            if isinstance(exc, TimeoutError):
+                raise _overloaded() from exc
+            raise
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    async def _connect(self) -> Session:
+        self._open += 1
+        try:
+            connection = await self._log_in()
+            if self._types is None:
+                self._types = await load_types(connection)
+            return Session(connection, self._types, self._server.max_statements)
+        except BaseException as exc:
+            self._open -= 1
+            self._wake()
+            if isinstance(exc, (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+                raise _unavailable(exc) from exc
+            raise
+
+    async def _log_in(self) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            self._server.url,
+            **self._login,
+            passfile=self._server.passfile,
+            timeout=self._server.connect_timeout_s,
+            statement_cache_size=0,
+            server_settings=self._session_defaults(),
+        )
+
+    def _session_defaults(self) -> dict[str, str]:
+        """Return what a session starts with: sent while logging in, so it costs no round trip."""
+        timeout_ms = str(self.statement_timeout_ms)
+        return {
+            "application_name": "database-proxy",
+            "TimeZone": "UTC",
+            "DateStyle": "ISO, MDY",
+            "IntervalStyle": "postgres",
+            "bytea_output": "hex",
+            "extra_float_digits": "1",
+            "standard_conforming_strings": "on",
+            "search_path": "pg_catalog, public, pg_temp",
+            "statement_timeout": timeout_ms,
+            "lock_timeout": timeout_ms,
+            "idle_in_transaction_session_timeout": str(self.statement_timeout_ms + 10_000),
+        }
+
+    def release(self, session: Session) -> None:
+        """Take a session back: keep it if it is sound, close it otherwise."""
+        if session.sound and not session.closed:
+            session.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(session)
+            self._wake()
+        else:
+            self._close(session)
+
+    def _close(self, session: Session) -> None:
+        """Close in the background; the place counts as taken until PostgreSQL has let go."""
+        task = asyncio.get_running_loop().create_task(self._close_and_wake(session))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _close_and_wake(self, session: Session) -> None:
+        try:
+            await session.close()
+        finally:
+            self._open -= 1
+            self._wake()
+
+    def trim(self) -> None:
+        """Close the connections that have been idle too long; call it now and then."""
+        oldest = asyncio.get_running_loop().time() - self._server.max_idle_s
+        while self._idle and self._idle[0].idle_since < oldest:
+            self._close(self._idle.popleft())
+
+    def drop_idle(self) -> None:
+        """Close every idle connection: after one was lost, the others may be as dead."""
+        while self._idle:
+            self._close(self._idle.popleft())
+
+    async def close(self) -> None:
+        """Close all idle connections and wait for those that are closing; call it when nothing runs any more."""
+        self.drop_idle()
+        if self._closing:
+            await asyncio.gather(*self._closing)
+
+
+def _overloaded() -> Refusal:
+    return Refusal(
+        error="overloaded",
+        message="all connections of this tenant are busy",
+        hint="Try again after the time that Retry-After names.",
+        retryable=True,
+        retry_after_s=1.0,
+    )
+
+
+def _unavailable(exc: BaseException) -> Refusal:
+    return Refusal(
+        error="database-unavailable",
+        message="PostgreSQL does not take connections for this tenant at present",
+        code=getattr(exc, "sqlstate", None) or "08001",
+        retryable=True,
+        retry_after_s=1.0,
+    )
