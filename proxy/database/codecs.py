@@ -5,7 +5,9 @@ call below it does, one for each row of pg_type: `register` is the one place
 that uses it, and `tests/integration/test_values.py` holds it to the pinned version.
 """
 
+import itertools
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
@@ -53,9 +55,12 @@ class TypeRow(NamedTuple):
 
 
 class Types:
-    """The types of one database as of one moment, by OID."""
+    """The types of one database as of one moment, by OID. A later `generation` was read later."""
+
+    _generations = itertools.count()
 
     def __init__(self, rows: Iterable[TypeRow]) -> None:
+        self.generation: Final = next(self._generations)
         self.rows: Final = {row.oid: row for row in rows}
         self._forms: dict[int, Form] = {}
 
@@ -72,7 +77,7 @@ class Types:
 
     def _make(self, row: TypeRow) -> Form:
         if row.kind == "d":
-            return self.form(row.base)
+            return replace(self.form(row.base), name=row.name)
         if row.is_array:
             element = self.form(row.element)
             decode = partial(arrays.parse, decode=element.decode, delimiter=row.delimiter)

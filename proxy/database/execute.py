@@ -10,28 +10,29 @@ it rolled back; only a connection lost after a write went out is `unknown`.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import asyncpg
 
-from proxy.database import faults
+from proxy.database import faults, prelude
 from proxy.database.pools import TenantPool
-from proxy.database.session import BEGIN, Field, Session, Statement, settings_commands
+from proxy.database.session import Field, Session, Statement
 from proxy.database.values import bind
 from proxy.errors import Applied, Refusal, StatementFailed
 from proxy.vetting.verdict import Allowed
 
-# Asked to cancel by us, PostgreSQL has this much longer than by its own clock.
-_OWN_CLOCK_MS: Final = 500
-# A plan that no longer fits the tables, or a type that changed under a parameter.
+# PostgreSQL's own clock ends a statement at the policy's limit; the gateway's comes in this much later.
+_AFTER_ITS_CLOCK_S: Final = 0.5
+# A plan that no longer fits its tables, or whose parameters' types have changed.
 _STALE: Final = ("0A000", "26000", "42")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a statement returned; `rows` are dicts or lists of values ready for JSON.
+    """What a statement returned; `rows` are dicts, or tuples in array mode, of values ready for orjson.
 
-    `row_count` is the count in PostgreSQL's command tag, `command` its first word.
+    `command` is the first word of PostgreSQL's command tag, `row_count` the number in it.
     """
 
     columns: Sequence[Field]
@@ -47,10 +48,15 @@ class _Job:
     allowed: Allowed
     parameters: Sequence[Any]
     settings: Mapping[str, str]
+    timeout_s: float
     max_rows: int
-    texts: list[str | None]
+    max_bytes: int
     may_write: bool
+    texts: Sequence[str | None] = ()
     applied_if_lost: Applied = "no"
+
+
+_Answer = tuple[Statement, list[Any], bytes]
 
 
 async def execute(  # noqa: PLR0913 - the limits of one statement, each by its name
@@ -64,32 +70,25 @@ async def execute(  # noqa: PLR0913 - the limits of one statement, each by its n
     max_bytes: int,
     array_mode: bool = False,
 ) -> Result:
-    """Run a statement with `settings` as its session settings.
+    """Run a statement with `settings` as its session's custom settings, and no others.
 
     `parameters` are values as `values.parse_json` gives them. `max_bytes`
     bounds what PostgreSQL sends. Raises `StatementFailed` for what PostgreSQL
     reports, and `Refusal` for a parameter that does not fit, a result over a
     limit (`result-too-large`, nothing applied), a pool that is full, and a
-    server that does not answer.
+    server that does not answer. Cancelled, it has PostgreSQL cancel too.
     """
-    job = _Job(allowed, parameters, settings, max_rows, [], _may_write(allowed))
+    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, _may_write(allowed))
     session = await pool.acquire()
-    session.sound = False
-    session.meter.left = max_bytes
-    own_clock_ms = _OWN_CLOCK_MS if timeout_ms >= pool.statement_timeout_ms else 0
-    timer = asyncio.get_running_loop().call_later((timeout_ms + own_clock_ms) / 1000, session.expire)
     try:
-        statement, rows, tag = await _attempt(session, job)
-    except asyncpg.PostgresConnectionError as exc:
-        raise _lost(session, job, max_bytes, pool) from exc
-    except asyncpg.PostgresError as exc:
-        raise _failed(session, job, exc) from exc
-    finally:
-        timer.cancel()
-        if session.expired:
-            session.sound = False
-        pool.release(session)
+        statement, rows, tag = await _supervise(pool, session, job)
+    except _WasDeadAlready:
+        statement, rows, tag = await _supervise(pool, await pool.acquire(), job)
     return _result(statement, rows, tag, array_mode)
+
+
+class _WasDeadAlready(Exception):  # noqa: N818 - not the statement's failure
+    """A kept connection was found dead, and nothing that changes data was sent: a new one may try once more."""
 
 
 def _may_write(allowed: Allowed) -> bool:
@@ -97,80 +96,114 @@ def _may_write(allowed: Allowed) -> bool:
     return allowed.writes or any("." in name for name in allowed.touched.functions)
 
 
-async def _attempt(session: Session, job: _Job) -> tuple[Statement, list[Any], bytes | None]:
+async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:
+    """Run the job within its time, hand the session back, and say what went wrong in the caller's terms."""
+    session.sound = False
+    own_clock_s = _AFTER_ITS_CLOCK_S if job.timeout_s * 1000 >= pool.statement_timeout_ms else 0.0
+    timer = asyncio.get_running_loop().call_later(job.timeout_s + own_clock_s, session.expire)
+    try:
+        return await _attempt(session, job)
+    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
+        if not session.closed:
+            raise
+        if _may_try_again(session, job, exc):
+            raise _WasDeadAlready from exc
+        raise _lost(session, job, exc) from exc
+    except asyncpg.PostgresError as exc:
+        raise _failed(session, job, exc) from exc
+    finally:
+        timer.cancel()
+        session.sound = session.sound and not session.expired
+        if session.closed and session.meter.tripped is None:
+            pool.drop_idle()
+        pool.release(session)
+
+
+def _may_try_again(session: Session, job: _Job, error: BaseException) -> bool:
+    """Say whether a kept connection ended in silence: not by us, nor by an administrator, who meant it."""
+    ended_by_us = session.expired or session.meter.tripped is not None
+    return not (session.fresh or ended_by_us or error.__cause__ is not None or job.may_write)
+
+
+async def _attempt(session: Session, job: _Job) -> _Answer:
     """Run the statement; once more with a new plan if an old one did not fit: nothing was applied then."""
     old = session.cached(job.allowed.sql)
     if old is not None:
         try:
             return await _run(session, job, old)
-        except asyncpg.PostgresConnectionError:
-            raise
         except asyncpg.PostgresError as exc:
-            if not (exc.sqlstate or "").startswith(_STALE):
+            if session.closed or not (exc.sqlstate or "").startswith(_STALE):
                 raise
-            await _undo(session)
+            await _roll_back(session)
             await session.forget(job.allowed.sql)
     return await _run(session, job, await session.prepare(job.allowed.sql))
 
 
-async def _run(session: Session, job: _Job, statement: Statement) -> tuple[Statement, list[Any], bytes | None]:
+async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
     try:
         job.texts = bind(statement.forms, job.parameters)
-        prelude = b"" if session.settings == job.settings else settings_commands(session.settings, job.settings)
+        before = prelude.change_settings(session.settings, job.settings)
     except Refusal:
         await session.settle()
         session.sound = True
         raise
     if job.may_write and statement.fields:
-        rows, tag = await _run_in_transaction(session, job, statement, prelude)
-    else:
-        job.applied_if_lost = "unknown" if job.may_write else "no"
-        rows, tag = await session.run(statement, job.texts, prelude)
-        session.settings = job.settings
-        session.sound = True
-        if len(rows) > job.max_rows:
-            raise _too_many_rows(job.max_rows)
+        return await _run_in_transaction(session, job, statement, prelude.BEGIN + before)
+    job.applied_if_lost = "unknown" if job.may_write else "no"
+    rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
+    session.remember(job.settings)
+    session.sound = True
+    if len(rows) > job.max_rows:
+        raise _too_many_rows(job)
     return statement, rows, tag
 
 
-async def _run_in_transaction(
-    session: Session, job: _Job, statement: Statement, prelude: bytes
-) -> tuple[list[Any], bytes | None]:
+async def _run_in_transaction(session: Session, job: _Job, statement: Statement, before: bytes) -> _Answer:
     """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
-    rows, tag = await session.run(statement, job.texts, BEGIN + prelude)
+    rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
     if len(rows) > job.max_rows:
-        await _undo(session)
+        await _roll_back(session)
         session.sound = True
-        raise _too_many_rows(job.max_rows)
+        raise _too_many_rows(job)
     job.applied_if_lost = "unknown"
     await session.command("COMMIT")
-    session.settings = job.settings
+    session.remember(job.settings)
     session.sound = True
-    return rows, tag
+    return statement, rows, tag
 
 
-async def _undo(session: Session) -> None:
+async def _roll_back(session: Session) -> None:
     if session.in_transaction:
         await session.command("ROLLBACK")
 
 
 def _failed(session: Session, job: _Job, error: asyncpg.PostgresError) -> StatementFailed:
-    failure = faults.translate(error, job.allowed.sql, job.texts)
+    """Translate an error that PostgreSQL reported: whatever it was, the statement was rolled back."""
+    failure = faults.translate(error, job.allowed.sql, [*job.texts, *job.settings.values()])
     session.sound = not (session.in_transaction or faults.is_unsound(failure.code))
-    if session.expired and failure.code == "57014":
+    if session.expired and failure.code == faults.CANCELLED:
         failure.message = "the statement was cancelled: its time was over"
     return failure
 
 
-def _lost(session: Session, job: _Job, max_bytes: int, pool: TenantPool) -> Refusal | StatementFailed:
-    if session.meter.tripped:
-        return _too_large(f"the result is larger than {max_bytes} bytes", "limits.bytes")
-    pool.drop_idle()
+def _lost(session: Session, job: _Job, error: BaseException) -> Refusal | StatementFailed:
+    """Say what is known of a connection that ended: by us, by PostgreSQL with a last word, or without."""
+    match session.meter.tripped:
+        case "bytes":
+            return _too_large(f"the result is larger than {job.max_bytes} bytes", "limits.bytes")
+        case "rows":
+            return _too_many_rows(job)
+    last_word = error.__cause__
+    if isinstance(last_word, asyncpg.PostgresError):
+        return faults.translate(last_word, job.allowed.sql, [*job.texts, *job.settings.values()])
+    if session.expired:
+        message = "the statement's time was over, and PostgreSQL did not answer the request to cancel it"
+        return StatementFailed(code=faults.CANCELLED, message=message, applied=job.applied_if_lost)
     return faults.lost(job.applied_if_lost)
 
 
-def _too_many_rows(max_rows: int) -> Refusal:
-    return _too_large(f"the result has more than {max_rows} rows", "limits.rows")
+def _too_many_rows(job: _Job) -> Refusal:
+    return _too_large(f"the result has more than {job.max_rows} rows", "limits.rows")
 
 
 def _too_large(message: str, limit: str) -> Refusal:
@@ -178,9 +211,15 @@ def _too_large(message: str, limit: str) -> Refusal:
     return Refusal(error="result-too-large", message=message, hint=hint)
 
 
-def _result(statement: Statement, rows: list[Any], tag: bytes | None, array_mode: bool) -> Result:
-    words = (tag or b"").decode().split()
-    count = int(words[-1]) if words and words[-1].isdigit() else None
+def _result(statement: Statement, rows: list[Any], tag: bytes, array_mode: bool) -> Result:
+    command, row_count = _read_tag(tag)
     names = statement.names
     shaped = [tuple(row) for row in rows] if array_mode else [dict(zip(names, row, strict=True)) for row in rows]
-    return Result(statement.fields, shaped, count, words[0] if words else "")
+    return Result(statement.fields, shaped, row_count, command)
+
+
+@lru_cache(maxsize=1024)
+def _read_tag(tag: bytes) -> tuple[str, int | None]:
+    """Take `INSERT 0 5` apart into `INSERT` and 5."""
+    words = tag.decode().split() or [""]
+    return words[0], int(words[-1]) if words[-1].isdigit() else None

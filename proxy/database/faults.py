@@ -19,10 +19,11 @@ _UNSOUND: Final = ("08", "53", "57", "58", "F0", "XX")
 # integrity violations, missing rights, and what a database's own code raises for its callers.
 _NAMES_ONLY: Final = ("23", "42501", "P0001")
 _QUOTED: Final = re.compile(r'"([^"]*)"|«([^»]*)»|„([^“]*)“')
-_KEY_VALUES: Final = re.compile(r"=\((.*)\)(?= )", re.DOTALL)
+_KEY_VALUES: Final = re.compile(r"=\((.*)\)", re.DOTALL)
 _WITHHELD: Final = "…"
 
 LOST: Final = "08006"
+CANCELLED: Final = "57014"
 
 
 def is_unsound(code: str) -> bool:
@@ -36,12 +37,13 @@ def lost(applied: Applied) -> StatementFailed:
     return StatementFailed(code=LOST, message=message, applied=applied)
 
 
-def translate(
-    error: asyncpg.PostgresError, sql: str, parameters: Sequence[str | None], applied: Applied = "no"
-) -> StatementFailed:
-    """Return what the caller may know of an error that PostgreSQL reported."""
+def translate(error: asyncpg.PostgresError, sql: str, values: Sequence[str | None]) -> StatementFailed:
+    """Return what the caller may know of an error that PostgreSQL reported: it rolled back what the statement did.
+
+    `values` are the texts that the caller brought besides the SQL.
+    """
     code = error.sqlstate or "XX000"
-    brought = [sql, *(text for text in parameters if text)]
+    brought = [sql, *(text for text in values if text)]
     message = error.args[0] if error.args else ""
     if not code.startswith(_NAMES_ONLY):
         message = _withhold_quoted(message, brought)
@@ -52,7 +54,6 @@ def translate(
         hint=error.hint if code.startswith(_NAMES_ONLY) or not error.hint else _withhold_quoted(error.hint, brought),
         position=int(error.position) if error.position else None,
         constraint=error.constraint_name,
-        applied=applied,
     )
 
 
@@ -60,10 +61,16 @@ def _detail(code: str, detail: str | None, brought: Sequence[str]) -> str | None
     if not detail or detail.startswith("Failing row contains"):
         return None
     if code.startswith("23"):
-        return _KEY_VALUES.sub(lambda match: f"=({_withhold_list(match[1], brought)})", detail)
+        return detail if _brought_its_key(detail, brought) else None
     if code.startswith(_NAMES_ONLY):
         return detail
     return _withhold_quoted(detail, brought)
+
+
+def _brought_its_key(detail: str, brought: Sequence[str]) -> bool:
+    """Judge `Key (a, b)=(1, x) already exists.`: pass it on if every value in it came from the caller."""
+    values = _KEY_VALUES.search(detail)
+    return values is None or all(_came_from_caller(value, brought) for value in values[1].split(", "))
 
 
 def _withhold_quoted(text: str, brought: Sequence[str]) -> str:
@@ -72,10 +79,6 @@ def _withhold_quoted(text: str, brought: Sequence[str]) -> str:
         return match[0] if _came_from_caller(value, brought) else f'"{_WITHHELD}"'
 
     return _QUOTED.sub(keep_or_withhold, text)
-
-
-def _withhold_list(values: str, brought: Sequence[str]) -> str:
-    return ", ".join(v if _came_from_caller(v, brought) else _WITHHELD for v in values.split(", "))
 
 
 def _came_from_caller(value: str, brought: Sequence[str]) -> bool:

@@ -12,10 +12,14 @@ from typing import Final
 
 import asyncpg
 
+from proxy.database.catalog import load_catalog
 from proxy.database.codecs import Types, load_types
 from proxy.database.session import Session
 from proxy.errors import Refusal
 from proxy.policy.model import Policy
+from proxy.vetting.catalog import Catalog
+
+_CANNOT_CONNECT: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,10 @@ class Server:
 
 
 class TenantPool:
-    """The connections of one tenant, at most `size` at a time; the one used last is used next."""
+    """The connections of one tenant, at most `size` at a time; the one used last is used next.
+
+    `size` is by default the policy's `concurrency`: several worker processes share that out among them.
+    """
 
     def __init__(self, policy: Policy, server: Server, *, size: int | None = None) -> None:
         self.tenant: Final = policy.tenant
@@ -45,7 +52,7 @@ class TenantPool:
         self._server: Final = server
         self._idle: deque[Session] = deque()
         self._open = 0
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._waiters: deque[asyncio.Future[Session | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._types: Types | None = None
 
@@ -55,54 +62,60 @@ class TenantPool:
         return self._open - len(self._idle)
 
     async def acquire(self) -> Session:
-        """Return a sound session, opening one if none is idle and there is room.
+        """Return a sound session, opening one if none is idle and there is room. Hand it back with `release`.
 
-        Raises `Refusal`: `overloaded` if all stay busy for the server's `wait_s`,
-        `database-unavailable` if PostgreSQL does not answer.
+        Raises `Refusal`: `overloaded` if all stay busy for the server's
+        `wait_s`, `database-unavailable` if PostgreSQL does not answer.
         """
-        while True:
-            while self._idle:
-                session = self._idle.pop()
-                if not session.closed:
-                    return session
-                self._open -= 1
-            if self._open < self.size:
-                return await self._connect()
-            await self._wait()
+        while self._idle:
+            session = self._idle.pop()
+            if not session.closed:
+                return session
+            self._open -= 1
+        if self._open < self.size:
+            self._open += 1
+            return await self._connect()
+        return await self._wait() or await self._connect()
 
-    async def _wait(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
+    async def _wait(self) -> Session | None:
+        """Return a session handed over by `release`, or None for room to open one, counted already."""
+        waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         try:
             async with asyncio.timeout(self._server.wait_s):
-                await waiter
-        except BaseException as exc:
+                return await waiter
+        except (TimeoutError, asyncio.CancelledError) as exc:
             if waiter.done() and not waiter.cancelled():
-                self._wake()  # the place was ours and nobody takes it: pass it on
-            else:
-                self._waiters.remove(waiter)
+                self._pass_on(waiter.result())
             if isinstance(exc, TimeoutError):
                 raise _overloaded() from exc
             raise
 
-    def _wake(self) -> None:
+    def _pass_on(self, session: Session | None) -> None:
+        """Give a session, or the room for one, to whoever has waited longest."""
         while self._waiters:
             waiter = self._waiters.popleft()
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(session)
                 return
+        if session is None:
+            self._open -= 1
+        else:
+            session.idle_since = asyncio.get_running_loop().time()
+            self._idle.append(session)
 
     async def _connect(self) -> Session:
-        self._open += 1
         try:
             connection = await self._log_in()
-            if self._types is None:
-                self._types = await load_types(connection)
-            return Session(connection, self._types, self._server.max_statements)
+            try:
+                self._types = self._types or await load_types(connection)
+                return Session(connection, self._types, self._server.max_statements)
+            except BaseException:
+                connection.terminate()
+                raise
         except BaseException as exc:
-            self._open -= 1
-            self._wake()
-            if isinstance(exc, (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)):
+            self._pass_on(None)
+            if isinstance(exc, _CANNOT_CONNECT):
                 raise _unavailable(exc) from exc
             raise
 
@@ -118,7 +131,6 @@ class TenantPool:
 
     def _session_defaults(self) -> dict[str, str]:
         """Return what a session starts with: sent while logging in, so it costs no round trip."""
-        timeout_ms = str(self.statement_timeout_ms)
         return {
             "application_name": "database-proxy",
             "TimeZone": "UTC",
@@ -128,35 +140,38 @@ class TenantPool:
             "extra_float_digits": "1",
             "standard_conforming_strings": "on",
             "search_path": "pg_catalog, public, pg_temp",
-            "statement_timeout": timeout_ms,
-            "lock_timeout": timeout_ms,
+            "statement_timeout": str(self.statement_timeout_ms),
+            # A gateway that vanishes inside a transaction must not hold its locks for long.
             "idle_in_transaction_session_timeout": str(self.statement_timeout_ms + 10_000),
         }
 
     def release(self, session: Session) -> None:
         """Take a session back: keep it if it is sound, close it otherwise."""
         if session.sound and not session.closed:
-            session.idle_since = asyncio.get_running_loop().time()
-            self._idle.append(session)
-            self._wake()
+            session.fresh = False
+            self._learn_types(session.types)
+            self._pass_on(session)
         else:
             self._close(session)
 
+    def _learn_types(self, types: Types) -> None:
+        if self._types is None or types.generation > self._types.generation:
+            self._types = types
+
     def _close(self, session: Session) -> None:
         """Close in the background; the place counts as taken until PostgreSQL has let go."""
-        task = asyncio.get_running_loop().create_task(self._close_and_wake(session))
+        task = asyncio.get_running_loop().create_task(self._close_and_pass_on(session))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 
-    async def _close_and_wake(self, session: Session) -> None:
+    async def _close_and_pass_on(self, session: Session) -> None:
         try:
             await session.close()
         finally:
-            self._open -= 1
-            self._wake()
+            self._pass_on(None)
 
     def trim(self) -> None:
-        """Close the connections that have been idle too long; call it now and then."""
+        """Close the connections that have been idle for longer than the server's `max_idle_s`: call it now and then."""
         oldest = asyncio.get_running_loop().time() - self._server.max_idle_s
         while self._idle and self._idle[0].idle_since < oldest:
             self._close(self._idle.popleft())
@@ -167,10 +182,35 @@ class TenantPool:
             self._close(self._idle.popleft())
 
     async def close(self) -> None:
-        """Close all idle connections and wait for those that are closing; call it when nothing runs any more."""
+        """Close all idle connections and wait for those that are closing: call it when nothing runs any more."""
         self.drop_idle()
-        if self._closing:
+        while self._closing:
             await asyncio.gather(*self._closing)
+
+    async def catalog(self) -> Catalog:
+        """Read the relations that the tenant's login could name. Raises `Refusal` as `acquire` does."""
+        session = await self.acquire()
+        session.sound = False
+        try:
+            catalog = await load_catalog(session.connection)
+            session.sound = True
+        except _CANNOT_CONNECT as exc:
+            raise _unavailable(exc) from exc
+        finally:
+            self.release(session)
+        return catalog
+
+    async def probe(self) -> None:
+        """Return if PostgreSQL answers this tenant's login. Raises `Refusal` as `acquire` does."""
+        session = await self.acquire()
+        session.sound = False
+        try:
+            await session.command("SELECT 1")
+            session.sound = True
+        except _CANNOT_CONNECT as exc:
+            raise _unavailable(exc) from exc
+        finally:
+            self.release(session)
 
 
 def _overloaded() -> Refusal:

@@ -9,9 +9,11 @@ statement, so nothing runs under settings that were not set.
 This module is the one place that speaks to asyncpg's protocol object, whose
 calls are private: the version is pinned, and the integration tests hold it.
 """
+# ruff: noqa: SLF001 - see above
 
 import asyncio
-import struct
+import contextlib
+import socket
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -20,6 +22,7 @@ import asyncpg
 from asyncpg import connect_utils
 
 from proxy.database.codecs import Types, load_types, register
+from proxy.database.meter import Meter
 from proxy.database.values import Form
 from proxy.errors import Refusal
 
@@ -34,7 +37,7 @@ class Field(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A prepared statement of one session."""
+    """A prepared statement of one session: its parameters' forms, and the columns of its result."""
 
     state: Any
     forms: tuple[Form, ...]
@@ -43,29 +46,43 @@ class Statement(NamedTuple):
 
 
 class Session:
-    """A logged-in connection. `sound` says whether it may serve another statement."""
+    """A logged-in connection.
+
+    `sound` says whether it may serve another statement: whoever starts one
+    sets it to False, and to True once PostgreSQL has said how it ended.
+    `expired` says that PostgreSQL was asked to cancel. `fresh` is True until
+    the first statement has ended.
+    """
 
     def __init__(self, connection: asyncpg.Connection, types: Types, max_statements: int) -> None:
         self.connection: Final = connection
         self.types = types
         self.sound = True
+        self.fresh = True
         self.expired = False
         self.idle_since = 0.0
         self.settings: Mapping[str, str] = {}
-        self._protocol: Final = connection._protocol  # noqa: SLF001
-        self._transport: Final = connection._transport  # noqa: SLF001
+        self._protocol: Final = connection._protocol
+        self._transport: Final = connection._transport
         self._statements: OrderedDict[str, Statement] = OrderedDict()
         self._max_statements: Final = max_statements
         self._prepared = 0
+        self._unsettled = False
         self._canceller: asyncio.Task[None] | None = None
         self.meter: Final = Meter(self._protocol, self._transport)
         self._transport.set_protocol(self.meter)
+        _keep_alive(self._transport)
         register(connection, types)
 
     @property
     def closed(self) -> bool:
         """Say whether the connection is gone."""
         return bool(self.connection.is_closed())
+
+    @property
+    def in_transaction(self) -> bool:
+        """Say whether PostgreSQL is inside a transaction block."""
+        return bool(self._protocol.is_in_transaction())
 
     def cached(self, sql: str) -> Statement | None:
         """Return the statement prepared for this text, if there is one, and mark it as used."""
@@ -79,21 +96,22 @@ class Session:
 
         PostgreSQL stays in an implicit transaction until `run` or `settle`.
         """
+        _check_text(sql)
         if len(self._statements) >= self._max_statements:
             await self.forget(next(iter(self._statements)))
         self._prepared += 1
         state = await self._protocol.prepare(f"s{self._prepared}", sql, None, record_class=asyncpg.Record)
-        if state._init_types():  # noqa: SLF001 - the OIDs without a codec
+        self._unsettled = True
+        if state._init_types():  # the OIDs without a codec
             self.types = await load_types(self.connection)
             register(self.connection, self.types)
-        state._init_codecs()  # noqa: SLF001
-        statement = self._describe(state)
-        self._statements[sql] = statement
+        state._init_codecs()
+        statement = self._statements[sql] = self._describe(state)
         return statement
 
     def _describe(self, state: Any) -> Statement:
-        fields = tuple(Field(a.name, a.type.oid) for a in state._get_attributes())  # noqa: SLF001
-        forms = tuple(self.types.form(t.oid) for t in state._get_parameters())  # noqa: SLF001
+        fields = tuple(Field(column.name, column.type.oid) for column in state._get_attributes())
+        forms = tuple(self.types.form(parameter.oid) for parameter in state._get_parameters())
         return Statement(state, forms, fields, tuple(field.name for field in fields))
 
     async def forget(self, sql: str) -> None:
@@ -103,127 +121,79 @@ class Session:
 
     async def settle(self) -> None:
         """End the implicit transaction that `prepare` opened, where no `run` follows."""
-        await self._protocol.close_portal("", None)
+        if self._unsettled:
+            await self._protocol.close_portal("", None)
+            self._unsettled = False
 
     async def run(
-        self, statement: Statement, values: Sequence[str | None], prelude: bytes
-    ) -> tuple[list[Any], bytes | None]:
-        """Run a prepared statement after what `prelude` says; return its rows and its command tag."""
+        self, statement: Statement, texts: Sequence[str | None], prelude: bytes, *, max_bytes: int, max_rows: int
+    ) -> tuple[list[Any], bytes]:
+        """Run a prepared statement after what `prelude` says; return its rows and its command tag.
+
+        An answer over a limit may end the connection: `meter.tripped` then says which limit.
+        """
+        self.meter.start(max_bytes, max_rows)
         if prelude:
             self._transport.write(prelude)
-        rows, tag, _ = await self._protocol.bind_execute(statement.state, values, "", 0, True, None)  # noqa: FBT003
-        return rows, tag
+        self._unsettled = False
+        rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)  # noqa: FBT003
+        self.meter.stop()
+        return rows, tag or b""
+
+    def remember(self, settings: Mapping[str, str]) -> None:
+        """Note the custom settings that the session has from now on."""
+        if settings != self.settings:
+            self.settings = dict(settings)
 
     async def command(self, sql: str) -> None:
         """Run one of the gateway's own commands without parameters and rows: COMMIT, ROLLBACK."""
         await self._protocol.query(sql, None)
 
-    @property
-    def in_transaction(self) -> bool:
-        """Say whether PostgreSQL is inside a transaction block."""
-        return bool(self._protocol.is_in_transaction())
-
     def expire(self) -> None:
         """Have PostgreSQL cancel what runs; its answer still comes, and says what became of it."""
         self.expired = True
-        self._canceller = asyncio.get_running_loop().create_task(self._cancel())
+        self._canceller = asyncio.get_running_loop().create_task(self._cancel_or_cut())
 
-    async def _cancel(self) -> None:
-        try:
+    async def _cancel_or_cut(self) -> None:
+        await self._request_cancel()
+        await asyncio.sleep(_GRACE_S)
+        self.connection.terminate()
+
+    async def _request_cancel(self) -> None:
+        with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(_GRACE_S):
-                await connect_utils._cancel(  # noqa: SLF001
+                await connect_utils._cancel(
                     loop=asyncio.get_running_loop(),
-                    addr=self.connection._addr,  # noqa: SLF001
-                    params=self.connection._params,  # noqa: SLF001
+                    addr=self.connection._addr,
+                    params=self.connection._params,
                     backend_pid=self._protocol.backend_pid,
                     backend_secret=self._protocol.backend_secret,
                 )
-        except (OSError, TimeoutError):
-            pass
-        await asyncio.sleep(_GRACE_S)
-        self.connection.terminate()
 
     async def close(self) -> None:
         """Cancel what may still run, wait for its end, and close the connection."""
         if self._canceller is not None:
             self._canceller.cancel()
+        if self.meter.tripped:
+            await self._request_cancel()
         try:
             await self.connection.close(timeout=_GRACE_S)
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self.connection.terminate()
 
 
-class Meter(asyncio.Protocol):
-    """Stands between the transport and asyncpg, and cuts a connection whose answer passes its limit."""
-
-    def __init__(self, inner: Any, transport: Any) -> None:
-        self._inner: Final = inner
-        self._transport: Final = transport
-        self._feed: Final = inner.data_received
-        self.left = 1 << 62
-        self.tripped = False
-
-    def data_received(self, data: bytes) -> None:
-        """Count and pass on; once the limit is passed, cut: what is not read never fills the memory."""
-        self.left -= len(data)
-        if self.left < 0:
-            if not self.tripped:
-                self.tripped = True
-                self._transport.abort()
-            return
-        self._feed(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Pass on."""
-        self._inner.connection_lost(exc)
-
-    def eof_received(self) -> bool | None:
-        """Pass on."""
-        return bool(self._inner.eof_received())
-
-    def pause_writing(self) -> None:
-        """Pass on."""
-        self._inner.pause_writing()
-
-    def resume_writing(self) -> None:
-        """Pass on."""
-        self._inner.resume_writing()
+def _keep_alive(transport: Any) -> None:
+    """Let the kernel find out that the other side of a TCP connection is gone."""
+    connected = transport.get_extra_info("socket")
+    if connected is not None and connected.family != socket.AF_UNIX:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 
 
-def in_front(sql: str) -> bytes:
-    """Return the messages that parse, bind and execute a command without a Sync of their own."""
-    text = sql.encode() + b"\0"
-    return _message(b"P", b"\0" + text + b"\0\0") + _message(b"B", b"\0\0\0\0\0\0\0\0") + _message(b"E", b"\0\0\0\0\0")
-
-
-def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!i", len(body) + 4) + body
-
-
-BEGIN: Final = in_front("BEGIN")
-
-
-def settings_commands(had: Mapping[str, str], wanted: Mapping[str, str]) -> bytes:
-    """Return the SETs and RESETs that lead from one set of session settings to another."""
-    sets = [in_front(f"SET {_name(n)} = {_quoted(n, v)}") for n, v in wanted.items() if had.get(n) != v]
-    resets = [in_front(f"RESET {_name(name)}") for name in had if name not in wanted]
-    return b"".join(sets + resets)
-
-
-def _name(name: str) -> str:
-    """Quote each part; only custom settings, which have a dot, may be set."""
-    parts = name.split(".")
-    if len(parts) < 2 or not all(part.isascii() and part.isidentifier() for part in parts):
-        raise ValueError(f"{name!r} is not the name of a custom setting: write it like app.user_id")
-    return ".".join(f'"{part}"' for part in parts)
-
-
-def _quoted(name: str, value: str) -> str:
-    """Quote a value; standard_conforming_strings is on, so nothing but the quote is special."""
+def _check_text(sql: str) -> None:
+    """Refuse what the wire cannot carry: the driver would give up its connection over it."""
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        value = "\0"
-    if "\0" in value:
-        raise Refusal(error="token-invalid", message=f"the claim for {name} is not text that PostgreSQL can hold")
-    return "'" + value.replace("'", "''") + "'"
+        sql.encode()
+    except UnicodeEncodeError as exc:
+        raise Refusal(error="bad-request", message="the statement contains half of a surrogate pair") from exc
+    if "\0" in sql:
+        raise Refusal(error="bad-request", message="the statement contains the character U+0000")

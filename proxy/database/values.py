@@ -56,13 +56,19 @@ def parse_json(body: bytes) -> Any:
     Numbers are int or float where those hold them exactly, `ExactNumber`
     otherwise. Raises ValueError for anything that is not JSON in UTF-8.
     """
-    document = orjson.loads(body)
     if _INEXACT.search(body) is None:
-        return document
+        return orjson.loads(body)
     try:
-        return json.loads(body, parse_int=_integer, parse_float=_decimal)
-    except RecursionError as exc:
-        raise ValueError("the document is nested too deep") from exc
+        document = json.loads(body.decode(), parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant)
+        if b"\\u" in body:
+            orjson.dumps(document, default=_exact)  # refuses lone surrogates, which json lets pass
+    except (RecursionError, TypeError) as exc:
+        raise ValueError("the document is nested too deep, or holds half of a surrogate pair") from exc
+    return document
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _integer(text: str) -> int | ExactNumber:
@@ -143,7 +149,7 @@ def json_text(value: Any) -> str:
     try:
         return orjson.dumps(value, default=_exact).decode()
     except (TypeError, ValueError) as exc:
-        raise Unfit("is nested too deep") from exc
+        raise Unfit("is nested too deep, or holds half of a surrogate pair") from exc
 
 
 def _exact(value: Any) -> orjson.Fragment:

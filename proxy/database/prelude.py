@@ -1,0 +1,63 @@
+"""What runs in front of a statement, in the same round trip and the same transaction: BEGIN, and session settings.
+
+Each command is sent as Parse, Bind and Execute without a Sync. The replies
+(ParseComplete, BindComplete, CommandComplete) are of kinds that asyncpg
+reads over while it waits for the statement's own.
+"""
+
+import struct
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+from proxy.errors import Refusal
+
+
+def command(sql: str) -> bytes:
+    """Return the messages that run one command with PostgreSQL's unnamed statement and portal."""
+    parse = _message(b"P", b"\0" + sql.encode() + b"\0\0\0")
+    return parse + _message(b"B", b"\0\0\0\0\0\0\0\0") + _message(b"E", b"\0\0\0\0\0")
+
+
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+BEGIN: Final = command("BEGIN")
+
+
+def change_settings(had: Mapping[str, str], wanted: Mapping[str, str]) -> bytes:
+    """Return the commands that lead from one set of session settings to another; nothing where they are equal.
+
+    Raises `Refusal` for a value that PostgreSQL's text cannot hold, ValueError
+    for a name that is not a custom setting's.
+    """
+    if had == wanted:
+        return b""
+    sets = [command(f"SET {_name(n)} = {_quoted(n, v)}") for n, v in wanted.items() if had.get(n) != v]
+    resets = [command(f"RESET {_name(name)}") for name in had if name not in wanted]
+    return b"".join(sets + resets)
+
+
+@lru_cache(maxsize=256)
+def _name(name: str) -> str:
+    """Quote each part. Only custom settings, which have a dot, may be set: never `role` or `search_path`."""
+    parts = name.split(".")
+    if len(parts) < 2 or not all(part.isascii() and part.isidentifier() for part in parts):
+        raise ValueError(f"{name!r} is not the name of a custom setting: write it like app.user_id")
+    return ".".join(f'"{part}"' for part in parts)
+
+
+def _quoted(name: str, value: str) -> str:
+    """Quote a value. standard_conforming_strings is on, so nothing but the quote itself is special."""
+    if "\0" in value or not _is_text(value):
+        raise Refusal(error="token-invalid", message=f"the claim for {name} is not text that PostgreSQL can hold")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
