@@ -10,6 +10,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,16 +82,21 @@ class Upstream:
         await asyncio.to_thread(self.second_line.wait, 10)
         await send({"type": "http.response.body", "body": b"second\n"})
 
-    def start(self) -> "tuple[uvicorn.Server, threading.Thread]":
-        """Serve on the port, in a thread, until `should_exit` is set."""
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        """Serve on the port, in a thread, for the length of a `with`."""
         config = uvicorn.Config(
             self, port=self.port, log_level="critical", lifespan="off", http="h11", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run)
+        thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        wait_for_port(self.port)
-        return server, thread
+        try:
+            wait_for_port(self.port)
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(10)
 
 
 def wait_for_port(port: int) -> None:
@@ -132,45 +138,47 @@ def environment(home: Path, **settings: str) -> dict[str, str]:
     return kept | {name: str(folder) for name, folder in own.items()} | settings
 
 
-def run_caddy(home: Path, upstream: Upstream, port: int, **settings: str) -> "subprocess.Popen[bytes]":
-    """Start Caddy with the repository's Caddyfile and wait until it accepts connections."""
-    defaults = {
-        "GATEWAY_SITE": f"https://localhost:{port}",
+@contextmanager
+def running_caddy(home: Path, upstream: Upstream, site: str, port: int) -> Iterator[None]:
+    """Run Caddy with the repository's Caddyfile for the length of a `with`; it accepts connections on `port`."""
+    settings = {
+        "GATEWAY_SITE": site,
         "GATEWAY_UPSTREAM": f"127.0.0.1:{upstream.port}",
         "GATEWAY_BODY_LIMIT": str(BODY_LIMIT),
         "GATEWAY_PATIENCE": "1s",
     }
     command = [CADDY, "run", "--config", ROOT / "Caddyfile", "--adapter", "caddyfile"]
     with (home / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, env=environment(home, **(defaults | settings)), cwd=home, stdout=output, stderr=output
-        )
-    wait_for_port(port)
-    return process
+        process = subprocess.Popen(command, env=environment(home, **settings), cwd=home, stdout=output, stderr=output)
+    try:
+        wait_for_port(port)
+        yield
+    finally:
+        process.terminate()
+        process.wait(15)
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Give a Caddy that serves `https://localhost:<port>` with its own authority's certificate."""
-    home = tmp_path_factory.mktemp("caddy")
-    upstream, port = Upstream(), free_port()
-    server, thread = upstream.start()
-    process = run_caddy(home, upstream, port)
-    trust = ssl.create_default_context()
+def trust_of(home: Path) -> ssl.SSLContext:
+    """Return a context that trusts the authority that a Caddy has made for itself, and no other."""
     root = home / "data/caddy/pki/authorities/local/root.crt"
     for _ in range(200):
         if root.exists():
             break
         time.sleep(0.05)
-    trust.load_verify_locations(root)
-    try:
-        with httpx.Client(base_url=f"https://localhost:{port}", verify=trust, timeout=10, trust_env=False) as client:
-            yield Site(client, upstream, home, port)
-    finally:
-        process.terminate()
-        process.wait(15)
-        server.should_exit = True
-        thread.join()
+    return ssl.create_default_context(cafile=str(root))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Give a Caddy that serves `https://localhost:<port>` with its own authority's certificate."""
+    home, upstream, port = tmp_path_factory.mktemp("caddy"), Upstream(), free_port()
+    url = f"https://localhost:{port}"
+    with (
+        upstream.serving(),
+        running_caddy(home, upstream, url, port),
+        httpx.Client(base_url=url, verify=trust_of(home), timeout=10, trust_env=False) as client,
+    ):
+        yield Site(client, upstream, home, port)
 
 
 def test_request_passes_with_its_credentials(site: Site) -> None:
@@ -293,6 +301,7 @@ def test_silent_gateway_leaves_the_outcome_unknown(site: Site) -> None:
     answer = site.post(headers={"X-Play": "silence"})
     assert (answer.status_code, answer.json()["error"]) == (504, "timeout")
     assert (answer.json()["applied"], answer.json()["retryable"]) == ("unknown", False)
+    assert answer.elapsed.total_seconds() < 3
     assert not [secret for secret in SECRETS if secret in site.log()]
 
 
@@ -328,19 +337,18 @@ def test_only_the_data_folder_is_written(site: Site) -> None:
 
 
 @pytest.fixture
-def plain(tmp_path: Path) -> "Iterator[tuple[httpx.Client, Upstream]]":
+def plain(tmp_path: Path) -> Iterator[tuple[httpx.Client, Upstream]]:
     """Give a Caddy on plain HTTP whose gateway is not running yet."""
     upstream, port = Upstream(), free_port()
-    process = run_caddy(tmp_path, upstream, port, GATEWAY_SITE=f"http://127.0.0.1:{port}")
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
-            yield client, upstream
-    finally:
-        process.terminate()
-        process.wait(15)
+    url = f"http://127.0.0.1:{port}"
+    with (
+        running_caddy(tmp_path, upstream, url, port),
+        httpx.Client(base_url=url, timeout=20, trust_env=False) as client,
+    ):
+        yield client, upstream
 
 
-def test_gateway_that_stays_away_has_done_nothing(plain: "tuple[httpx.Client, Upstream]", tmp_path: Path) -> None:
+def test_gateway_that_stays_away_has_done_nothing(plain: tuple[httpx.Client, Upstream], tmp_path: Path) -> None:
     """A gateway that cannot be reached is a 503 that says that nothing happened, and logs no secret."""
     down = plain[0].post("/query", content=b"{}", headers=CREDENTIALS)
     assert (down.status_code, down.json()["error"]) == (503, "gateway-unavailable")
@@ -351,23 +359,20 @@ def test_gateway_that_stays_away_has_done_nothing(plain: "tuple[httpx.Client, Up
     assert not [secret for secret in SECRETS if secret in output]
 
 
-def test_gateway_that_comes_back_is_waited_for(plain: "tuple[httpx.Client, Upstream]") -> None:
+def test_gateway_that_comes_back_is_waited_for(plain: tuple[httpx.Client, Upstream]) -> None:
     """A write that arrives while the gateway restarts is delivered whole, and once."""
     client, upstream = plain
-    started: list[tuple[uvicorn.Server, threading.Thread]] = []
-    late = threading.Timer(1, lambda: started.append(upstream.start()))
-    late.start()
-    try:
-        assert client.post("/query", content=b'{"query": "SELECT 1"}').status_code == 200
-        assert [seen["bytes"] for seen in upstream.seen] == [len(b'{"query": "SELECT 1"}')]
-    finally:
-        late.join()
-        server, thread = started[0]
-        server.should_exit = True
-        thread.join()
+    answers: list[httpx.Response] = []
+    caller = threading.Thread(target=lambda: answers.append(client.post("/query", content=b'{"query": "SELECT 1"}')))
+    caller.start()
+    time.sleep(1)
+    with upstream.serving():
+        caller.join(10)
+    assert [answer.status_code for answer in answers] == [200]
+    assert [seen["bytes"] for seen in upstream.seen] == [len(b'{"query": "SELECT 1"}')]
 
 
-def test_gateway_that_breaks_off_leaves_the_outcome_unknown(plain: "tuple[httpx.Client, Upstream]") -> None:
+def test_gateway_that_breaks_off_leaves_the_outcome_unknown(plain: tuple[httpx.Client, Upstream]) -> None:
     """A connection that ends without an answer is a 502 that claims nothing about a write, and is not tried again."""
     client, upstream = plain
     with socket.create_server(("127.0.0.1", upstream.port)) as listener:

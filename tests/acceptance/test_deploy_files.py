@@ -1,0 +1,140 @@
+"""What an administrator installs: `Caddyfile` and `systemd/`, read by the programs that will read them there."""
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CADDY = Path(sysconfig.get_path("scripts")) / "caddy"
+UNIT = ROOT / "systemd/database-proxy.service"
+
+needs_systemd = pytest.mark.skipif(
+    shutil.which("systemd-analyze") is None, reason="systemd-analyze, a part of systemd, is not on this machine"
+)
+
+
+def caddy(tmp_path: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Run a Caddy command on the repository's Caddyfile, writing below `tmp_path` only."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+    own = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(tmp_path))
+    command = [CADDY, *arguments, "--config", ROOT / "Caddyfile", "--adapter", "caddyfile"]
+    return subprocess.run(command, env=kept | own | settings, capture_output=True, text=True, check=False, timeout=60)
+
+
+def values_of(key: str, node: Any) -> Iterator[Any]:
+    """Yield every value of a key, wherever it stands in a JSON document."""
+    if isinstance(node, dict):
+        if key in node:
+            yield node[key]
+        for child in node.values():
+            yield from values_of(key, child)
+    elif isinstance(node, list):
+        for child in node:
+            yield from values_of(key, child)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"GATEWAY_SITE": "db.example.com, api.example.com", "GATEWAY_UPSTREAM": "unix//run/database-proxy/http.sock"}],
+    ids=["defaults", "all set"],
+)
+def test_caddyfile_validates(tmp_path: Path, settings: dict[str, str]) -> None:
+    """Caddy accepts the file, without a warning, as it stands and with a real site's settings."""
+    answer = caddy(tmp_path, "validate", **settings)
+    assert answer.returncode == 0, answer.stderr
+    assert "Valid configuration" in answer.stdout + answer.stderr
+    assert '"level":"warn"' not in answer.stderr
+
+
+def test_caddyfile_is_formatted(tmp_path: Path) -> None:
+    """`caddy fmt` has nothing to change in the file."""
+    copy = Path(shutil.copy(ROOT / "Caddyfile", tmp_path))
+    subprocess.run([CADDY, "fmt", "--overwrite", copy], check=True, capture_output=True, env={"HOME": str(tmp_path)})
+    assert copy.read_text() == (ROOT / "Caddyfile").read_text()
+
+
+def test_caddyfile_leads_to_one_address(tmp_path: Path) -> None:
+    """The gateway's public address is the one upstream: its admin address is never behind Caddy."""
+    adapted = json.loads(caddy(tmp_path, "adapt").stdout)
+    assert list(values_of("dial", adapted)) == ["127.0.0.1:3000"]
+    assert adapted["admin"]["disabled"] is True
+
+
+def installed(tmp_path: Path, text: str) -> Path:
+    """Write a unit as if it were installed below `tmp_path`, with a program where ExecStart looks for it."""
+    program = tmp_path / "opt/database-proxy/venv/bin/database-proxy"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / "units" / UNIT.name
+    unit.parent.mkdir()
+    unit.write_text(text.replace("/opt/database-proxy", str(tmp_path / "opt/database-proxy")))
+    return unit
+
+
+def verify(unit: Path) -> str:
+    """Return all that `systemd-analyze verify` says about a unit."""
+    answer = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False, timeout=60
+    )
+    return f"{answer.stdout}{answer.stderr}{f'exit {answer.returncode}' if answer.returncode else ''}"
+
+
+@needs_systemd
+def test_unit_verifies_in_silence(tmp_path: Path) -> None:
+    """The real systemd has nothing to say about the unit, once the program is where the unit looks for it."""
+    assert verify(installed(tmp_path, UNIT.read_text())) == ""
+
+
+@needs_systemd
+def test_unit_with_a_mistake_is_noticed(tmp_path: Path) -> None:
+    """The check above can fail: a misspelled setting is named."""
+    assert "NoNewPrivilege" in verify(
+        installed(tmp_path, UNIT.read_text().replace("NoNewPrivileges", "NoNewPrivilege"))
+    )
+
+
+@needs_systemd
+def test_unit_is_confined(tmp_path: Path) -> None:
+    """The exposure that systemd sees in the unit, from 0 to 10, is at most 1.5."""
+    command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager"]
+    answer = subprocess.run(
+        [*command, installed(tmp_path, UNIT.read_text())], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "Overall exposure level" in answer.stdout + answer.stderr
+
+
+@needs_systemd
+def test_drop_in_for_caddy_verifies_in_silence(tmp_path: Path) -> None:
+    """Beside a unit like the one of Caddy's package, the drop-in is read and nothing is wrong with it."""
+    (tmp_path / "caddy.service.d").mkdir()
+    shutil.copy(ROOT / "systemd/caddy.service.d/database-proxy.conf", tmp_path / "caddy.service.d")
+    unit = tmp_path / "caddy.service"
+    unit.write_text("[Service]\nType=notify\nExecStart=/bin/true\nExecReload=/bin/true --force\n")
+    assert verify(unit) == ""
+    broken = tmp_path / "caddy.service.d/database-proxy.conf"
+    broken.write_text(broken.read_text().replace("ExecReload", "ExecRelod"))
+    assert "ExecRelod" in verify(unit)
+
+
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not on this machine")
+def test_sysusers_file_names_the_unit_s_user(tmp_path: Path) -> None:
+    """The sysusers file makes the user and the group that the unit runs as."""
+    answer = subprocess.run(
+        ["systemd-sysusers", "--dry-run", f"--root={tmp_path}", ROOT / "systemd/database-proxy.sysusers"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    names = {line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith(("User=", "Group="))}
+    assert names == {"database-proxy"}
+    assert "Creating user 'database-proxy'" in answer.stdout + answer.stderr
