@@ -10,7 +10,7 @@ import sysconfig
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,12 @@ class Upstream:
         while (await receive())["type"] != "http.disconnect":
             pass
         self.left.set()
+
+    async def play_endless(self, headers: dict[str, str], receive: Any, send: Any) -> None:
+        """Begin a stream, send nothing more, and note when the caller is gone."""
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first\n", "more_body": True})
+        await self.play_silence(headers, receive, send)
 
     async def play_stream(self, _headers: dict[str, str], _receive: Any, send: Any) -> None:
         """Send a line, and the next only when the first has been read."""
@@ -158,14 +164,18 @@ def running_caddy(home: Path, upstream: Upstream, site: str, port: int) -> Itera
         process.wait(15)
 
 
-def trust_of(home: Path) -> ssl.SSLContext:
-    """Return a context that trusts the authority that a Caddy has made for itself, and no other."""
-    root = home / "data/caddy/pki/authorities/local/root.crt"
+def trust_of(home: Path, port: int) -> ssl.SSLContext:
+    """Return a context that trusts the authority that a Caddy makes for itself, once a handshake succeeds with it."""
     for _ in range(200):
-        if root.exists():
-            break
+        with suppress(OSError):
+            trust = ssl.create_default_context(cafile=str(home / "data/caddy/pki/authorities/local/root.crt"))
+            with (
+                socket.create_connection(("127.0.0.1", port), 5) as connection,
+                trust.wrap_socket(connection, server_hostname="localhost"),
+            ):
+                return trust
         time.sleep(0.05)
-    return ssl.create_default_context(cafile=str(root))
+    pytest.fail("Caddy has made no certificate for localhost")
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +186,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with (
         upstream.serving(),
         running_caddy(home, upstream, url, port),
-        httpx.Client(base_url=url, verify=trust_of(home), timeout=10, trust_env=False) as client,
+        httpx.Client(base_url=url, verify=trust_of(home, port), timeout=10, trust_env=False) as client,
     ):
         yield Site(client, upstream, home, port)
 
@@ -313,6 +323,14 @@ def test_caller_who_leaves_is_noticed_by_the_gateway(site: Site) -> None:
     assert site.upstream.left.wait(0.6), "noticed only when Caddy's own patience ended, or never"
 
 
+def test_caller_who_leaves_a_stream_is_noticed_by_the_gateway(site: Site) -> None:
+    """When a caller stops reading a stream, the gateway is told as well."""
+    site.upstream.left.clear()
+    with site.client.stream("POST", "/query", content=b"{}", headers={"X-Play": "endless"}) as answer:
+        assert next(answer.iter_lines()) == "first"
+    assert site.upstream.left.wait(5)
+
+
 def test_stream_is_passed_on_as_it_comes(site: Site) -> None:
     """A line of a stream arrives before the next one has been sent."""
     site.upstream.second_line.clear()
@@ -372,26 +390,43 @@ def test_gateway_that_comes_back_is_waited_for(plain: tuple[httpx.Client, Upstre
     assert [seen["bytes"] for seen in upstream.seen] == [len(b'{"query": "SELECT 1"}')]
 
 
+@contextmanager
+def answering(port: int, answer: bytes) -> Iterator[list[bytes]]:
+    """Accept connections on a port, read once, send `answer` and hang up; give what was read."""
+    received: list[bytes] = []
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                with connection:
+                    received.append(connection.recv(65536))
+                    connection.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield received
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
 def test_gateway_that_breaks_off_leaves_the_outcome_unknown(plain: tuple[httpx.Client, Upstream]) -> None:
     """A connection that ends without an answer is a 502 that claims nothing about a write, and is not tried again."""
     client, upstream = plain
-    with socket.create_server(("127.0.0.1", upstream.port)) as listener:
-        accepted: list[bytes] = []
-
-        def hang_up() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    accepted.append(connection.recv(65536))
-
-        thread = threading.Thread(target=hang_up, daemon=True)
-        thread.start()
+    with answering(upstream.port, b"") as received:
         answer = client.post("/query", content=b"{}")
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
     assert (answer.status_code, answer.json()["error"]) == (502, "gateway-unavailable")
     assert (answer.json()["applied"], answer.json()["retryable"]) == ("unknown", False)
-    assert len(accepted) == 1
+    assert len(received) == 1
+
+
+def test_answer_that_breaks_off_is_logged_without_secrets(plain: tuple[httpx.Client, Upstream], tmp_path: Path) -> None:
+    """Half an answer reaches the caller as an error, not as a whole one; the log line of it holds no secret."""
+    client, upstream = plain
+    half = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"
+    with answering(upstream.port, half), pytest.raises(httpx.RemoteProtocolError):
+        client.post("/query?key=" + SECRETS[2], content=b"{}", headers=CREDENTIALS)
+    output = (tmp_path / "output").read_text()
+    assert "aborting with incomplete response" in output
+    assert not [secret for secret in SECRETS if secret in output]

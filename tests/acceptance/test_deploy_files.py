@@ -67,6 +67,13 @@ def test_caddyfile_leads_to_one_address(tmp_path: Path) -> None:
     assert adapted["admin"]["disabled"] is True
 
 
+def test_caddyfile_offers_no_plain_http(tmp_path: Path) -> None:
+    """A site is served by TLS alone: port 80 is not opened to send callers, and their tokens, elsewhere."""
+    servers = json.loads(caddy(tmp_path, "adapt", GATEWAY_SITE="db.example.com").stdout)["apps"]["http"]["servers"]
+    assert [server["listen"] for server in servers.values()] == [[":443"]]
+    assert all(server["automatic_https"]["disable_redirects"] for server in servers.values())
+
+
 def installed(tmp_path: Path, text: str) -> Path:
     """Write a unit as if it were installed below `tmp_path`, with a program where ExecStart looks for it."""
     program = tmp_path / "opt/database-proxy/venv/bin/database-proxy"
