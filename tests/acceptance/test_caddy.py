@@ -258,11 +258,11 @@ def test_body_at_the_limit_passes(site: Site) -> None:
 
 def test_request_id_of_the_caller_is_kept(site: Site) -> None:
     """A well-formed id goes to the gateway and comes back."""
-    answer = site.post(headers={"X-Request-Id": "worker-7.a:b_c"})
-    assert answer.headers["x-request-id"] == site.upstream.seen[-1]["headers"]["x-request-id"] == "worker-7.a:b_c"
+    answer = site.post(headers={"X-Request-Id": "worker-7.a_b"})
+    assert answer.headers["x-request-id"] == site.upstream.seen[-1]["headers"]["x-request-id"] == "worker-7.a_b"
 
 
-@pytest.mark.parametrize("wrong", ['a"b', "a b", "x" * 129, "{http.request.uuid}"])
+@pytest.mark.parametrize("wrong", ['a"b', "a b", "a:b", "x" * 129, "{http.request.uuid}"])
 def test_malformed_request_id_is_replaced(site: Site, wrong: str) -> None:
     """An id that could break a log line or a JSON answer is replaced by a new one."""
     answer = site.post("/metrics", headers={"X-Request-Id": wrong})
