@@ -1,0 +1,116 @@
+"""Everything the gateway says about itself: one function an event.
+
+Each renders one log line, and the metric that goes with it. No event takes a
+parameter's value, a token, a password or a statement's text, so none can get
+into a log. `docs/logs-and-metrics.md` lists them; a test compares the sets.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from proxy.telemetry import metrics
+from proxy.telemetry.lines import describe_exception
+from proxy.telemetry.record import Record
+
+_log = structlog.get_logger()
+
+
+def server_started(listen: str, admin_listen: str, workers: int, tenants: Sequence[str]) -> None:
+    """Say that the gateway listens and serves these tenants."""
+    _log.info("server_started", listen=listen, admin_listen=admin_listen, workers=workers, tenants=list(tenants))
+
+
+def server_stopping(reason: str) -> None:
+    """Say that the gateway takes no new requests and finishes those it has."""
+    _log.info("server_stopping", reason=reason)
+
+
+def worker_exited(pid: int, status: int) -> None:
+    """Say that a worker process ended by itself; another takes its place."""
+    _log.error("worker_exited", pid=pid, status=status)
+
+
+def request_served(record: Record) -> None:
+    """Tell of one request that is answered (or whose caller is gone: status 499)."""
+    tenant = record.tenant or ""
+    metrics.count_request(tenant, record.status, record.verdict or "", record.duration_ms / 1000)
+    if record.rule is not None:
+        metrics.count_denial(tenant, record.rule, "observed" if record.verdict == "observed" else "denied")
+    log = _log.error if record.status == 500 else _log.info
+    log(
+        "request_served",
+        request_id=record.request_id,
+        tenant=record.tenant,
+        role=record.role,
+        credential=record.credential_id,
+        fingerprint=record.fingerprint,
+        command=record.command,
+        verdict=record.verdict,
+        rule=record.rule,
+        status=record.status,
+        error=record.error,
+        sqlstate=record.sqlstate,
+        duration_ms=round(record.duration_ms, 3),
+        rows=record.rows,
+        bytes_out=record.bytes_out,
+    )
+
+
+def vetting_failed(exc: Exception, tenant: str, request_id: str) -> None:
+    """Say that vetting broke on a statement, which is denied for it: a bug to report."""
+    _log.error("vetting_failed", tenant=tenant, request_id=request_id, **describe_exception(exc))
+
+
+def internal_error(exc: BaseException, request_id: str) -> None:
+    """Say that something happened that should not; the caller was told `internal` and no more."""
+    _log.error("internal_error", request_id=request_id, **describe_exception(exc))
+
+
+def policy_loaded(tenant: str, source: str, digest: str) -> None:
+    """Say that a policy file is in force for the first time, or a changed one now is."""
+    metrics.count_reload("loaded")
+    _log.info("policy_loaded", tenant=tenant, source=source, digest=digest)
+
+
+def policy_rejected(source: str, faults: Sequence[str]) -> None:
+    """Say that a changed policy file is invalid; the last good one stays in force."""
+    metrics.count_reload("rejected")
+    _log.error("policy_rejected", source=source, faults=list(faults))
+
+
+def policy_removed(tenant: str, source: str) -> None:
+    """Say that a policy file is gone, and with it the tenant."""
+    metrics.count_reload("removed")
+    _log.warning("policy_removed", tenant=tenant, source=source)
+
+
+def catalog_loaded(tenant: str, version: str, relations: int) -> None:
+    """Say that a tenant's tables and columns were read from PostgreSQL and differ from what was known."""
+    _log.info("catalog_loaded", tenant=tenant, version=version, relations=relations)
+
+
+def tenant_refused(tenant: str, login: str, excess: Sequence[str]) -> None:
+    """Say that a tenant is not served: its login can do more in PostgreSQL than its policy file says."""
+    _log.error(
+        "tenant_refused",
+        tenant=tenant,
+        login=login,
+        excess=list(excess),
+        hint=f"apply what `policy sql --tenant {tenant}` prints, as a superuser, in the tenant's database",
+    )
+
+
+def tenant_accepted(tenant: str, login: str) -> None:
+    """Say that a tenant's login was looked at and can do no more than its policy file says."""
+    _log.info("tenant_accepted", tenant=tenant, login=login)
+
+
+def database_unavailable(tenant: str | None, sqlstate: str | None, message: str) -> None:
+    """Say that PostgreSQL could not be reached, or would not let the tenant's login in."""
+    _log.error("database_unavailable", tenant=tenant, sqlstate=sqlstate, message=message)
+
+
+def database_available() -> None:
+    """Say that PostgreSQL answers again."""
+    _log.info("database_available")
