@@ -47,14 +47,17 @@ class Allowed:
 class Denied:
     """A statement that may not run.
 
-    `rule` is a slug of `docs/rules/`. `position` counts characters of the
-    caller's text, from 1. `syntax` marks text that vetting could not read at
-    all: PostgreSQL may know it for a plain syntax error. `fingerprint` is empty
-    where the text could not be read.
+    `rule` is a slug of `docs/rules/`. `code` is a SQLSTATE: 42501 where the
+    policy does not grant it, another of class 42 where PostgreSQL itself would
+    refuse it (42703, no such column). `position` counts characters of the
+    caller's text, from 1; `detail` says it as line and column. `syntax` marks
+    text that vetting could not read at all: PostgreSQL may know it for a plain
+    syntax error. `fingerprint` is empty where the text could not be read.
     """
 
     rule: str
     message: str
+    code: str = "42501"
     detail: str | None = None
     hint: str | None = None
     position: int | None = None

@@ -1,0 +1,47 @@
+"""regenerated-faithfully: the text that runs has every literal, parameter and name of the caller's, in order."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from proxy.vetting.denial import Denial
+from proxy.vetting.lexer import Token, tokenize
+
+# Words that regenerating may drop or change without changing what is said.
+_NOISE = frozenset(
+    """
+    all as asc bigint boolean char character dec decimal distinct double first float for from inner int integer next
+    numeric outer precision real row rows select smallint some table varchar varying
+    """.split()
+)
+_VALUES = frozenset({"string", "number", "parameter"})
+
+
+def regenerated_faithfully(tokens: list[Token], regenerated: str, renamed: Mapping[str, str]) -> None:
+    """Deny when something of the caller's is missing from the regenerated text, or stands in another order."""
+    again = tokenize(regenerated)
+    if _values(tokens) != _values(again):
+        raise _unfaithful("a value")
+    spelled = (renamed.get(name, name) for name in _names(again))
+    if not _is_subsequence(_names(tokens), spelled):
+        raise _unfaithful("a name")
+
+
+def _values(tokens: Iterable[Token]) -> list[tuple[str, str]]:
+    return [(token.kind, token.text) for token in tokens if token.kind in _VALUES]
+
+
+def _names(tokens: Iterable[Token]) -> Iterator[str]:
+    return (
+        token.text for token in tokens if token.kind == "name" or (token.kind == "word" and token.text not in _NOISE)
+    )
+
+
+def _is_subsequence(needles: Iterable[str], haystack: Iterator[str]) -> bool:
+    return all(any(needle == straw for straw in haystack) for needle in needles)
+
+
+def _unfaithful(what: str) -> Denial:
+    return Denial(
+        "regenerated-faithfully",
+        f"{what} of the statement would not survive regeneration",
+        hint="This is a gap in the gateway: please report the statement's shape.",
+    )

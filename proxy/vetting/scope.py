@@ -1,0 +1,75 @@
+"""What a name may stand for at one place of a statement."""
+
+from dataclasses import dataclass, field
+
+from proxy.policy.model import TableName
+
+# Of functions of pg_catalog that return rows, those whose rows have columns of their own names.
+ROW_FUNCTIONS = {
+    "json_each": ("key", "value"),
+    "json_each_text": ("key", "value"),
+    "jsonb_each": ("key", "value"),
+    "jsonb_each_text": ("key", "value"),
+    "ts_debug": ("alias", "description", "token", "dictionaries", "dictionary", "lexemes"),
+    "ts_parse": ("tokid", "token"),
+    "ts_token_type": ("tokid", "alias", "description"),
+}
+# Functions whose columns only the caller's own definitions or row type name.
+SHAPELESS_FUNCTIONS = frozenset(
+    f"{kind}_{verb}" for kind in ("json", "jsonb") for verb in ("populate_record", "populate_recordset")
+) | {"json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"}
+
+SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"})
+
+
+@dataclass(slots=True)
+class Source:
+    """One item of FROM, or the target of a change.
+
+    `name` is what the statement calls it, `alias` what the regenerated text
+    does. `columns` is exact, or None where the shape is not known. `table` is
+    set for a real table, view or granted function. `excluded` marks the row
+    that ON CONFLICT proposes.
+    """
+
+    name: str | None
+    alias: str
+    columns: tuple[str, ...] | None
+    table: TableName | None = None
+    listed: tuple[str, ...] = ()
+    aliased: bool = False
+    excluded: bool = False
+    inner_tables: frozenset[TableName] = frozenset()
+
+    def has(self, column: str) -> bool | None:
+        """Say whether the source has this column; None where nobody knows."""
+        if self.columns is not None:
+            return column in self.columns or (self.table is not None and column in SYSTEM_COLUMNS)
+        if column in self.listed or (self.table is not None and column in SYSTEM_COLUMNS):
+            return True
+        return None
+
+
+@dataclass(slots=True)
+class Scope:
+    """The sources that a place can see, then those of the query around it."""
+
+    parent: "Scope | None" = None
+    sources: list[Source] = field(default_factory=list)
+    merged: set[str] = field(default_factory=set)
+
+    def extended(self, sources: list[Source], merged: set[str]) -> "Scope":
+        """Return a scope of the same parent that also sees these."""
+        return Scope(self.parent, [*self.sources, *sources], self.merged | merged)
+
+
+@dataclass(slots=True)
+class CommonTable:
+    """A common table expression: the name it is spelled by (never a table's), and its columns once known."""
+
+    alias: str
+    columns: tuple[str, ...] | None
+    inner_tables: frozenset[TableName] = frozenset()
+
+
+Environment = dict[str, CommonTable]
