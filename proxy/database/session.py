@@ -136,7 +136,7 @@ class Session:
         if prelude:
             self._transport.write(prelude)
         self._unsettled = False
-        rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)  # noqa: FBT003
+        rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)
         self.meter.stop()
         return rows, tag or b""
 

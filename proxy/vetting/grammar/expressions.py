@@ -12,7 +12,7 @@ from proxy.vetting.denial import Denial
 from proxy.vetting.grammar.cursor import END, MARK, NAME, NUMBER, OPERATOR, PARAMETER, STRING, WORD
 from proxy.vetting.grammar.types import TypeGrammar
 from proxy.vetting.keywords import COL_NAME, NOT_FUNCTION_NAME, RESERVED, TYPE_FUNC_NAME
-from proxy.vetting.tree import Call, Node, Operation, Quantified, Syntax, TypedLiteral
+from proxy.vetting.tree import Call, Node, Operation, Quantified, Syntax, TypedLiteral, TypeName
 
 # Operators of pg_catalog that an application writes. An operator that is not here could be anybody's function.
 OPERATORS = frozenset(
@@ -247,9 +247,15 @@ class ExpressionGrammar(TypeGrammar):
                 # ((SELECT …) UNION …): what looked like an operand was the first query of a set operation.
                 node = exp.Subquery(this=self.continue_query(items[0]))
             else:
-                node = exp.Paren(this=items[0]) if len(items) == 1 else exp.Tuple(expressions=items)
+                node = self._grouped(items)
         self.expect_mark(")")
         return node
+
+    def _grouped(self, items: list[Node]) -> Node:
+        if len(items) > 1:
+            return exp.Tuple(expressions=items)
+        wrapper = exp.Subquery if isinstance(items[0], exp.Subquery) else exp.Paren
+        return wrapper(this=items[0])
 
     def _query_goes_on(self) -> bool:
         return self.word_ahead("union", "intersect", "except", "order", "limit", "offset", "fetch", "for")
@@ -325,7 +331,9 @@ class ExpressionGrammar(TypeGrammar):
         return Syntax(this=token.text, parts=parts, at=token.start)
 
     def _typed_literal(self) -> Node:
-        type_name = self.type_name()
+        return self._literal_of(self.type_name())
+
+    def _literal_of(self, type_name: TypeName) -> Node:
         token = self._curr
         if token.token_type is not STRING:
             self.unexpected("a string is expected after a type")
@@ -487,7 +495,7 @@ class ExpressionGrammar(TypeGrammar):
                 return exp.Column(parts_=parts, star=True, at=place)
             parts.append(self.attribute())
         if self._curr.token_type is STRING:
-            self.unavailable("a string after a name", "Write CAST('…' AS type).")
+            return self._literal_of(self.named_type(parts, place))
         if not self.mark_ahead("("):
             return exp.Column(parts_=parts, at=place)
         if len(parts) == 1 and first_is_word and parts[0].name in NOT_FUNCTION_NAME:

@@ -166,10 +166,14 @@ class QueryGrammar(ExpressionGrammar):
 
     def _joined(self) -> Node:
         first = self._source()
+        joins = self._joins()
+        return JoinChain(this=first, joins=joins) if joins else first
+
+    def _joins(self) -> list[exp.Join]:
         joins = []
         while self.word_ahead(*_JOIN_WORDS):
             joins.append(self._join())
-        return JoinChain(this=first, joins=joins) if joins else first
+        return joins
 
     def _join(self) -> exp.Join:
         natural = self.take_word("natural") is not None
@@ -180,6 +184,10 @@ class QueryGrammar(ExpressionGrammar):
         join = exp.Join(this=self._source(), kind=kind, natural=natural)
         if natural or kind == "cross":
             return join
+        nested = self._joins()
+        if nested:
+            # a JOIN b JOIN c ON … ON …: the conditions close the joins from the inside.
+            join.set("this", JoinChain(this=join.this, joins=nested))
         if self.take_word("on"):
             join.set("on", self.scalar())
         elif self.take_word("using"):

@@ -4,6 +4,8 @@ Left out on purpose: `reg*`, `oid` and their kin (they probe the system
 catalogs), `bit` (memory without end), `xml`, pseudo-types.
 """
 
+from sqlglot import exp
+
 from proxy.vetting.denial import Denial
 from proxy.vetting.grammar.cursor import NUMBER, Cursor
 from proxy.vetting.keywords import COL_NAME, RESERVED
@@ -79,6 +81,10 @@ class TypeGrammar(Cursor):
         parts = [self.identifier("a type", RESERVED | COL_NAME)]
         while self.take_mark("."):
             parts.append(self.attribute())
+        return self.named_type(parts, place)
+
+    def named_type(self, parts: list[exp.Identifier], place: int) -> TypeName:
+        """Read the modifiers of a type whose name is read."""
         names = [part.name for part in parts]
         if len(names) > 2:
             self.unavailable("a type of another database", place=place)
@@ -131,8 +137,12 @@ class TypeGrammar(Cursor):
             last = self.take_word(*_INTERVAL_FIELDS)
             if last is None:
                 self.unexpected("a field of an interval is expected")
-            return f"{first} to {last}"
-        return first
+            return f"{first} to {last}" + (self._seconds() if last == "second" else "")
+        return first + (self._seconds() if first == "second" else "")
+
+    def _seconds(self) -> str:
+        digits = self._modifiers("interval", (6,))
+        return f"({digits[0]})" if digits else ""
 
     def _array_bounds(self) -> str:
         bounds = ""

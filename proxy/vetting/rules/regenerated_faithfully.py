@@ -8,8 +8,8 @@ from proxy.vetting.lexer import Token, tokenize
 # Words that regenerating may drop or change without changing what is said.
 _NOISE = frozenset(
     """
-    all as asc bigint boolean char character dec decimal distinct double first float for from inner int integer next
-    numeric outer precision real row rows select smallint some table varchar varying
+    all as asc bigint boolean char character dec decimal distinct double first float for from inner int integer natural
+    next numeric outer precision real row rows select smallint some table varchar varying
     """.split()
 )
 _VALUES = frozenset({"string", "number", "parameter"})
