@@ -196,6 +196,8 @@ def _unescape(raw: str, start: int) -> str:
                 raise Denial("text-plain", "a byte escape above 7F is in a string", hint="Use \\u escapes.", at=start)
             return _character(number, start)
         character: str | None = match["char"]
+        if character in ("u", "U"):
+            raise Denial("syntax-known", "a Unicode escape has too few digits", at=start, syntax=True)
         return "'" if character is None else _ESCAPED_CHARACTERS.get(character, character)
 
     return _ESCAPE.sub(value, raw)

@@ -411,9 +411,13 @@ class _Resolver:
         for definition in node.args.get("definitions") or ():
             self._type(definition.args["kind"])
         columns = self._function_columns(node, call, table, name)
+        if spelled != name and columns is not None and not node.args.get("definitions"):
+            # The one column of a plain function is named after its alias: keep the caller's name for it.
+            names = [exp.Identifier(this=column, quoted=True) for column in columns]
+            node.set("alias", exp.TableAlias(this=exp.Identifier(this=spelled, quoted=True), columns=names))
         if table is not None:
             self.uses.columns.append(ColumnUse("select", table, ALL, at(node)))
-        return Source(name, spelled, columns, aliased=alias is not None)
+        return Source(name, spelled, columns, aliased=True)
 
     def _granted_relation(self, call: Call) -> TableName | None:
         """Return the name of a function that is granted as a table, if the catalog or the policy knows one."""
@@ -738,11 +742,8 @@ class _Resolver:
     def _read(self, source: Source, column: str, place: int | None) -> None:
         if source.table is None:
             return
-        if source.excluded:
-            # EXCLUDED holds what is being inserted: what the caller gave, and defaults.
-            self.uses.columns.append(ColumnUse("insert", source.table, column, place))
-        else:
-            self.uses.columns.append(ColumnUse("select", source.table, column, place))
+        # EXCLUDED too: PostgreSQL asks for the right to read the table's own column.
+        self.uses.columns.append(ColumnUse("select", source.table, column, place))
 
 
 def _bare_name(node: Node) -> str | None:

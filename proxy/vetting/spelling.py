@@ -184,7 +184,15 @@ def _function_source(node: Node) -> str:
     ordinality = " WITH ORDINALITY" if node.args.get("ordinality") else ""
     definitions = node.args.get("definitions")
     columns = f" ({_list(definitions)})" if definitions else ""
-    return lateral + spell(node.this) + ordinality + _alias(node) + columns
+    return lateral + _source_call(node.this) + ordinality + _alias(node) + columns
+
+
+def _source_call(node: Node) -> str:
+    several = len(node.args.get("expressions") or ()) > 1
+    if several and (node.args["schema"], node.args["this"]) == ("pg_catalog", "unnest"):
+        # unnest of several arrays is grammar, not a function: PostgreSQL knows it by its bare name alone.
+        return f"unnest({_list(node.args['expressions'])})"
+    return spell(node)
 
 
 def _column_definition(node: Node) -> str:

@@ -4,7 +4,7 @@ from sqlglot import exp
 
 from proxy.vetting.grammar.cursor import NAME, OPERATOR, WORD
 from proxy.vetting.grammar.expressions import ExpressionGrammar
-from proxy.vetting.keywords import AS_LABEL, RESERVED
+from proxy.vetting.keywords import AS_LABEL, COL_NAME, RESERVED
 from proxy.vetting.tree import Call, Combined, FunctionSource, JoinChain, Node
 
 _JOIN_WORDS = frozenset({"cross", "full", "inner", "join", "left", "natural", "right"})
@@ -210,10 +210,13 @@ class QueryGrammar(ExpressionGrammar):
         only = not lateral and self.take_word("only") is not None
         if only and self.mark_ahead("("):
             return self._table(self.in_parentheses(lambda: self.dotted("a table")), place, only=True)
+        is_word = self._curr.token_type is WORD
         parts = [self.identifier("a table", RESERVED)]
         while self.take_mark("."):
             parts.append(self.attribute())
         if self.mark_ahead("("):
+            if is_word and len(parts) == 1 and parts[0].name in COL_NAME:
+                self.unavailable(f"{parts[0].name.upper()}(…) in FROM", place=place)
             return self._function_source(self.call(parts, place), place, lateral=lateral)
         if lateral:
             self.unexpected("a subquery or a function is expected after LATERAL")

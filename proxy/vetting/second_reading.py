@@ -1,0 +1,76 @@
+"""Wall one's second reader: what PostgreSQL says a statement touches, held against what vetting said.
+
+PostgreSQL's reading comes from `proxy.database.analyse`; here it is a value.
+The verdict may name more than PostgreSQL touches (a column of USING, a table
+that is optimised away later), never less.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from proxy.policy.model import TableName
+from proxy.vetting.statement import ALL
+from proxy.vetting.verdict import Touched
+
+# PostgreSQL's name for the row type as a whole, and for nothing but the table itself.
+WHOLE_ROW = ALL
+
+
+@dataclass(frozen=True, slots=True)
+class RelationReading:
+    """What PostgreSQL's analysis asks of one relation; `*` among the columns is the whole row."""
+
+    reads: frozenset[str] = frozenset()
+    inserts: frozenset[str] = frozenset()
+    updates: frozenset[str] = frozenset()
+    verbs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A statement as PostgreSQL's own analysis has it.
+
+    `functions` are explicit calls, spelled as a policy does. `foreign` names
+    operators, casts and types outside pg_catalog that were called implicitly.
+    """
+
+    relations: Mapping[TableName, RelationReading] = field(default_factory=dict)
+    functions: frozenset[str] = frozenset()
+    foreign: frozenset[str] = frozenset()
+    locks: bool = False
+
+
+def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
+    """Yield, in words, each thing that PostgreSQL touches beyond the verdict."""
+    for table, found in reading.relations.items():
+        yield from _beyond("reads", table, found.reads, touched.reads.get(table))
+        yield from _beyond("inserts", table, found.inserts, touched.inserts.get(table))
+        yield from _beyond("updates", table, found.updates, touched.updates.get(table))
+        yield from _verbs(touched, table, found)
+    as_tables = {f"{table.schema}.{table.name}" for table in touched.reads}
+    for function in sorted(reading.functions - touched.functions - as_tables):
+        yield f"calls function {function}"
+    for name in sorted(reading.foreign):
+        yield f"calls {name} implicitly"
+    if reading.locks and not touched.locks:
+        yield "locks rows"
+
+
+def _beyond(doing: str, table: TableName, found: frozenset[str], told: frozenset[str] | None) -> Iterator[str]:
+    if not found or (told is not None and (ALL in told or found <= told)):
+        return
+    for column in sorted(found - (told or frozenset())):
+        yield f"{doing} {table}.{column}"
+
+
+def _verbs(touched: Touched, table: TableName, found: RelationReading) -> Iterator[str]:
+    told = {
+        "select": table in touched.reads,
+        "insert": table in touched.inserts,
+        # A row lock asks for the right to update.
+        "update": table in touched.updates or table in touched.locks,
+        "delete": table in touched.deletes,
+    }
+    for verb in sorted(found.verbs):
+        if not told.get(verb, False):
+            yield f"{verb}s {table}"
