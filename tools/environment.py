@@ -40,9 +40,9 @@ def ensure() -> None:
     if is_ready():
         return
     _check_writable()
-    with _turn():
+    with _turn() as turn:
         if not is_ready():  # another process may have made it while we waited
-            _make()
+            _make(turn)
 
 
 def is_ready() -> bool:
@@ -83,8 +83,8 @@ def _user(uid: int) -> str:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    """Hold the checkout while setting up; the kernel lets go of it if we are killed."""
+def _turn() -> Iterator[int]:
+    """Hold the checkout while setting up; the kernel lets go of it if we are killed. Yields what holds it."""
     folder = os.open(CHECKOUT, os.O_RDONLY)
     try:
         try:
@@ -92,12 +92,12 @@ def _turn() -> Iterator[None]:
         except BlockingIOError:
             with Progress("Waiting for another ./run to finish its set-up"):
                 fcntl.flock(folder, fcntl.LOCK_EX)
-        yield
+        yield folder
     finally:
         os.close(folder)
 
 
-def _make() -> None:
+def _make(turn: int) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     with Progress(f"Making .venv with Python {version}"):
         shutil.rmtree(VENV, ignore_errors=True)
@@ -107,25 +107,25 @@ def _make() -> None:
             raise SetupFailed(f"could not make {VENV}: {error}") from None
         # Nothing in it is worth a commit, also for who keeps it out of no list.
         (VENV / ".gitignore").write_text("*\n")
-    _renew_pip()
+    _renew_pip(turn)
     packages = len(re.findall(r"^\S+==", LOCK.read_text(), re.MULTILINE))
     with Progress("Installing packages") as progress:
-        _pip("--require-hashes", "-r", str(LOCK), progress=progress, total=packages)
+        _pip("--require-hashes", "-r", str(LOCK), turn=turn, progress=progress, total=packages)
     unfinished = _STAMP.with_suffix(".unfinished")
     unfinished.write_text(_expected_stamp())
     unfinished.replace(_STAMP)
 
 
-def _renew_pip() -> None:
+def _renew_pip(turn: int) -> None:
     """Get pip 23 or newer: older ones read the lock's hashes and markers less well."""
     asked = subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, text=True, check=False)
     found = re.match(r"pip (\d+)", asked.stdout)
     if not found or int(found[1]) < 23:
         with Progress("Renewing pip") as progress:
-            _pip("--upgrade", "pip>=23", progress=progress)
+            _pip("--upgrade", "pip>=23", turn=turn, progress=progress)
 
 
-def _pip(*arguments: str, progress: Progress, total: int = 1) -> None:
+def _pip(*arguments: str, turn: int, progress: Progress, total: int = 1) -> None:
     """Run `pip install`; its output goes to a log, and is shown only when it fails."""
     command = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
     # pip's own cache lies in the home folder, which is not ours to fill.
@@ -139,6 +139,7 @@ def _pip(*arguments: str, progress: Progress, total: int = 1) -> None:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            pass_fds=[turn],  # a pip that outlives us keeps the next set-up waiting, instead of sharing its folder
         ) as pip,
     ):
         collected = 0
