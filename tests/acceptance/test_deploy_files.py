@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,21 @@ def test_sysusers_file_names_the_unit_s_user(tmp_path: Path) -> None:
     names = {line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith(("User=", "Group="))}
     assert names == {"database-proxy"}
     assert "Creating user 'database-proxy'" in answer.stdout + answer.stderr
+
+
+def locked(name: str) -> dict[str, set[str]]:
+    """Return a lock file's packages, each `name==version`, with their hashes."""
+    packages: dict[str, set[str]] = {}
+    for line in (ROOT / name).read_text().splitlines():
+        if found := re.match(r"([\w.-]+==[\w.+!-]+)", line):
+            hashes = packages.setdefault(found[1], set())
+        hashes |= set(re.findall(r"sha256:[0-9a-f]{64}", line))
+    return packages
+
+
+def test_server_installs_what_was_tested() -> None:
+    """The server's lock file is the part of the tests' lock file that the gateway needs, to the hash."""
+    server, everything = locked("requirements-server.lock"), locked("requirements.lock")
+    assert server.items() <= everything.items()
+    needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert {re.sub(r"\[.*?\]", "", requirement) for requirement in needed} <= server.keys()
