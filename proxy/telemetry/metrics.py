@@ -43,7 +43,7 @@ _reloads = Counter(
 )
 _connections = Gauge(
     "database_proxy_connections",
-    "Connections to PostgreSQL, by tenant and state.",
+    "Connections to PostgreSQL: those in use, and how many may be (state `used`, `limit`).",
     ("tenant", "state"),
     registry=REGISTRY,
     multiprocess_mode="livesum",
@@ -79,10 +79,10 @@ def count_reload(outcome: str) -> None:
     _reloads.labels(outcome).inc()
 
 
-def set_connections(tenant: str, *, used: int, idle: int) -> None:
-    """Say how many connections a tenant's pool holds in this process."""
+def set_connections(tenant: str, *, used: int, limit: int) -> None:
+    """Say how many connections of a tenant's share this process uses, and how many it may."""
     _connections.labels(tenant, "used").set(used)
-    _connections.labels(tenant, "idle").set(idle)
+    _connections.labels(tenant, "limit").set(limit)
 
 
 def set_tenants(count: int) -> None:

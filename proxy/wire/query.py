@@ -29,6 +29,7 @@ _NAMES = {
 _EXAMPLE = 'Send {"query": "SELECT $1", "parameters": [1]}.'
 # JSON can spell these only as escapes, so a body without them needs no closer look.
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_SAYS_TOO_DEEP = re.compile("depth|nested|recursion", re.IGNORECASE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -81,9 +82,9 @@ def _why_not_json(body: bytes, exc: ValueError) -> tuple[str, str]:
         body.decode("utf-8")
     except UnicodeDecodeError as undecodable:
         return f"The body is not UTF-8 (at byte {undecodable.start}).", "Encode the body in UTF-8."
-    if "recursion" in str(exc).lower():
+    if _SAYS_TOO_DEEP.search(str(exc)):
         raise _too_deep() from exc
-    if "surrogate" in str(exc).lower():
+    if "surrogate" in str(exc):
         return "The body holds a lone surrogate.", "Send whole characters: a \\ud8xx escape needs its \\udcxx."
     return f"The body is not JSON: {exc}.", _EXAMPLE
 

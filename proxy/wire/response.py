@@ -26,7 +26,7 @@ class ResultLike(Protocol):
     @property
     def rows(self) -> list[Any]: ...  # noqa: D102
     @property
-    def row_count(self) -> int: ...  # noqa: D102
+    def row_count(self) -> int | None: ...  # noqa: D102
     @property
     def command(self) -> str: ...  # noqa: D102
 
