@@ -122,7 +122,7 @@ async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:
 def _may_try_again(session: Session, job: _Job, error: BaseException) -> bool:
     """Say whether a kept connection ended in silence: not by us, nor by an administrator, who meant it."""
     ended_by_us = session.expired or session.meter.tripped is not None
-    return not (session.fresh or ended_by_us or error.__cause__ is not None or job.may_write)
+    return not (session.fresh or ended_by_us or _last_word(error) is not None or job.may_write)
 
 
 async def _attempt(session: Session, job: _Job) -> _Answer:
@@ -193,13 +193,18 @@ def _lost(session: Session, job: _Job, error: BaseException) -> Refusal | Statem
             return _too_large(f"the result is larger than {job.max_bytes} bytes", "limits.bytes")
         case "rows":
             return _too_many_rows(job)
-    last_word = error.__cause__
-    if isinstance(last_word, asyncpg.PostgresError):
+    last_word = _last_word(error)
+    if last_word is not None:
         return faults.translate(last_word, job.allowed.sql, [*job.texts, *job.settings.values()])
     if session.expired:
         message = "the statement's time was over, and PostgreSQL did not answer the request to cancel it"
         return StatementFailed(code=faults.CANCELLED, message=message, applied=job.applied_if_lost)
     return faults.lost(job.applied_if_lost)
+
+
+def _last_word(error: BaseException) -> asyncpg.PostgresError | None:
+    """Return the error that PostgreSQL sent before it closed the connection, if it did."""
+    return error.__cause__ if isinstance(error.__cause__, asyncpg.PostgresError) else None
 
 
 def _too_many_rows(job: _Job) -> Refusal:

@@ -61,7 +61,7 @@ def parse_json(body: bytes) -> Any:
     try:
         document = json.loads(body.decode(), parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant)
         if b"\\u" in body:
-            orjson.dumps(document, default=_exact)  # refuses lone surrogates, which json lets pass
+            _serialize(document)  # refuses lone surrogates, which json lets pass
     except (RecursionError, TypeError) as exc:
         raise ValueError("the document is nested too deep, or holds half of a surrogate pair") from exc
     return document
@@ -147,9 +147,13 @@ def to_text(value: Any, form: Form) -> str:
 def json_text(value: Any) -> str:
     """Serialize a parsed document again, its exact numbers as they were written."""
     try:
-        return orjson.dumps(value, default=_exact).decode()
+        return _serialize(value).decode()
     except (TypeError, ValueError) as exc:
         raise Unfit("is nested too deep, or holds half of a surrogate pair") from exc
+
+
+def _serialize(value: Any) -> bytes:
+    return orjson.dumps(value, default=_exact, option=orjson.OPT_PASSTHROUGH_DATACLASS)
 
 
 def _exact(value: Any) -> orjson.Fragment:
