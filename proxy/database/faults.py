@@ -18,6 +18,10 @@ _UNSOUND: Final = ("08", "53", "57", "58", "F0", "XX")
 # Messages of these name relations, columns and constraints, never values:
 # integrity violations, missing rights, and what a database's own code raises for its callers.
 _NAMES_ONLY: Final = ("23", "42501", "P0001")
+# Details of these show lines of an XML document, without quotes.
+_QUOTES_DOCUMENTS: Final = ("2200L", "2200M", "2200N", "2200S", "2200T", "10608")
+# asyncpg puts advice about poolers into the hints of these.
+_ADVISED_BY_DRIVER: Final = frozenset({"26000", "42P05"})
 _QUOTED: Final = re.compile(r'"([^"]*)"|«([^»]*)»|„([^“]*)“')
 _KEY_VALUES: Final = re.compile(r"=\((.*)\)", re.DOTALL)
 _WITHHELD: Final = "…"
@@ -51,14 +55,20 @@ def translate(error: asyncpg.PostgresError, sql: str, values: Sequence[str | Non
         code=code,
         message=message,
         detail=_detail(code, error.detail, brought),
-        hint=error.hint if code.startswith(_NAMES_ONLY) or not error.hint else _withhold_quoted(error.hint, brought),
+        hint=_hint(code, error.hint, brought),
         position=int(error.position) if error.position else None,
         constraint=error.constraint_name,
     )
 
 
+def _hint(code: str, hint: str | None, brought: Sequence[str]) -> str | None:
+    if not hint or code in _ADVISED_BY_DRIVER:
+        return None
+    return hint if code.startswith(_NAMES_ONLY) else _withhold_quoted(hint, brought)
+
+
 def _detail(code: str, detail: str | None, brought: Sequence[str]) -> str | None:
-    if not detail or detail.startswith("Failing row contains"):
+    if not detail or detail.startswith("Failing row contains") or code.startswith(_QUOTES_DOCUMENTS):
         return None
     if code.startswith("23"):
         return detail if _brought_its_key(detail, brought) else None

@@ -1,0 +1,85 @@
+"""The meter between transport and asyncpg, fed by hand."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.database.meter import Meter
+
+
+class Wire:
+    """Stands in for the transport and for asyncpg at once."""
+
+    def __init__(self) -> None:
+        self.received = b""
+        self.aborted = False
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what the meter passed on."""
+        self.received += data
+
+    def abort(self) -> None:
+        """Note that the meter cut the connection."""
+        self.aborted = True
+
+
+def meter_of(wire: Wire, max_bytes: int, max_rows: int) -> Meter:
+    """Return a meter with limits set."""
+    meter = Meter(wire, wire)
+    meter.start(max_bytes, max_rows)
+    return meter
+
+
+def rows(count: int, size: int = 10) -> bytes:
+    """Return that many DataRow messages."""
+    return (b"D" + (size + 4).to_bytes(4, "big") + b"D" * size) * count
+
+
+def test_an_answer_within_its_limits_passes() -> None:
+    """Byte for byte, up to the limit itself."""
+    wire = Wire()
+    data = rows(100)
+    meter_of(wire, len(data), 100).data_received(data)
+    assert (wire.received, wire.aborted) == (data, False)
+
+
+def test_one_byte_more_cuts_the_connection() -> None:
+    """The chunk that passes the limit is not passed on, nor is anything after it."""
+    wire = Wire()
+    meter = meter_of(wire, 10, 100)
+    meter.data_received(b"12345")
+    meter.data_received(b"678901")
+    meter.data_received(b"x")
+    assert (wire.received, wire.aborted, meter.tripped) == (b"12345", True, "bytes")
+
+
+def test_few_bytes_are_not_walked() -> None:
+    """A small answer with too many rows passes: whoever gets its rows counts them."""
+    wire = Wire()
+    meter_of(wire, 1 << 20, 5).data_received(rows(100))
+    assert not wire.aborted
+
+
+@given(st.lists(st.integers(1, 40_000), min_size=1, max_size=8), st.integers(0, 200))
+def test_rows_are_counted_across_any_cuts(cuts: list[int], size: int) -> None:
+    """However the stream is cut into chunks, the limit itself passes and one row more does not."""
+    many = 80_000 // (size + 5) + 2
+    data = rows(many, size)
+    for limit, trips in ((many, False), (many - 1, True)):
+        wire = Wire()
+        meter = meter_of(wire, 1 << 30, limit)
+        at = 0
+        while at < len(data):
+            step = cuts[at % len(cuts)]
+            meter.data_received(data[at : at + step])
+            at += step
+        assert wire.aborted is trips
+        assert (meter.tripped == "rows") is trips
+
+
+def test_without_limits_all_passes() -> None:
+    """What is not a tenant's answer is not measured."""
+    wire = Wire()
+    meter = meter_of(wire, 10, 1)
+    meter.stop()
+    meter.data_received(rows(50_000))
+    assert not wire.aborted
