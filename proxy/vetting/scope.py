@@ -19,7 +19,7 @@ SHAPELESS_FUNCTIONS = frozenset(
     f"{kind}_{verb}" for kind in ("json", "jsonb") for verb in ("populate_record", "populate_recordset")
 ) | {"json_to_record", "json_to_recordset", "jsonb_to_record", "jsonb_to_recordset"}
 
-SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "oid", "tableoid", "xmax", "xmin"})
+SYSTEM_COLUMNS = frozenset({"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"})
 
 
 @dataclass(slots=True)
@@ -39,7 +39,6 @@ class Source:
     listed: tuple[str, ...] = ()
     aliased: bool = False
     excluded: bool = False
-    inner_tables: frozenset[TableName] = frozenset()
 
     def has(self, column: str) -> bool | None:
         """Say whether the source has this column; None where nobody knows."""
@@ -69,7 +68,6 @@ class CommonTable:
 
     alias: str
     columns: tuple[str, ...] | None
-    inner_tables: frozenset[TableName] = frozenset()
 
 
 Environment = dict[str, CommonTable]

@@ -15,6 +15,9 @@ from proxy.vetting.verdict import Touched
 # PostgreSQL's name for the row type as a whole, and for nothing but the table itself.
 WHOLE_ROW = ALL
 
+# What SQL's own words call: OVERLAPS, AT TIME ZONE, IS NORMALIZED, LIKE … ESCAPE, SIMILAR TO.
+_OF_SYNTAX = frozenset({"is_normalized", "like_escape", "overlaps", "similar_to_escape", "timezone"})
+
 
 @dataclass(frozen=True, slots=True)
 class RelationReading:
@@ -48,7 +51,7 @@ def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
         yield from _beyond("updates", table, found.updates, touched.updates.get(table))
         yield from _verbs(touched, table, found)
     as_tables = {f"{table.schema}.{table.name}" for table in touched.reads}
-    for function in sorted(reading.functions - touched.functions - as_tables):
+    for function in sorted(reading.functions - touched.functions - as_tables - _OF_SYNTAX):
         yield f"calls function {function}"
     for name in sorted(reading.foreign):
         yield f"calls {name} implicitly"
