@@ -1,0 +1,436 @@
+"""A policy file's text → a `Policy`, or every fault of it with its line.
+
+Scalars are read as the text that stands there: a column called `no` or `on`
+is a name, not a truth value. What the file does not say is denied, and what
+it says wrongly is a fault: a key that nobody knows would grant nothing while
+a reader thinks it does.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from typing import Literal
+
+import yaml
+
+from proxy.policy.functions import BUILTIN, FORBIDDEN, GROUPS
+from proxy.policy.model import (
+    ALL_COLUMNS,
+    NO_COLUMNS,
+    Columns,
+    Grant,
+    Limits,
+    NamedStatement,
+    Policy,
+    PolicyTest,
+    Role,
+    TableName,
+)
+
+_TIMES_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000}
+_SIZES = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_RATE_SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "m": 60, "minute": 60, "h": 3_600, "hour": 3_600}
+_QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
+_RATE = re.compile(r"([0-9]+)\s*/\s*([a-z]+)")
+_SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+")
+_TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
+_DOTTED = re.compile(r'(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?:"((?:[^"]|"")+)"|([^".]+)))?')
+
+_TOP_KEYS = (
+    "tenant",
+    "database",
+    "login",
+    "mode",
+    "limits",
+    "claims",
+    "functions",
+    "types",
+    "roles",
+    "statements",
+    "tests",
+)
+_GRANT_KEYS = ("select", "insert", "update", "delete", "rows", "unbounded", "lock")
+_LIMIT_KEYS = ("timeout", "rows", "bytes", "rate", "concurrency", "statement_bytes")
+_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast", "database_proxy")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a policy file. Lines and columns count from 1."""
+
+    source: str
+    line: int
+    column: int
+    message: str
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        """Return `file:line:column: message (hint)`."""
+        place = f"{self.source}:{self.line}:{self.column}: {self.message}"
+        return f"{place} ({self.hint})" if self.hint else place
+
+
+class PolicyInvalid(Exception):  # noqa: N818 - the domain's word
+    """A policy file that cannot be used, with all that is wrong with it."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def parse_policy(text: str, source: str) -> Policy:
+    """Read a policy. `source` names the file in faults. Raises `PolicyInvalid` with every fault."""
+    reader = _Reader(source)
+    root = reader.compose(text)
+    policy = (
+        reader.policy(root, sha256(text.encode("utf-8", "surrogatepass")).hexdigest()) if root is not None else None
+    )
+    if reader.faults or policy is None:
+        raise PolicyInvalid(sorted(reader.faults, key=lambda fault: (fault.line, fault.column)))
+    return policy
+
+
+class _Reader:
+    """Walks the nodes of one file, gathers faults, and goes on with what is usable."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.faults: list[Fault] = []
+
+    # --- YAML ---
+
+    def compose(self, text: str) -> yaml.Node | None:
+        try:
+            # Anchors are refused before composing: an alias could make much out of little.
+            for token in yaml.scan(text, Loader=yaml.CSafeLoader):
+                if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
+                    self._fault_at(
+                        token.start_mark, "anchors, aliases and tags are not used in policies", "Write it out."
+                    )
+                    return None
+            root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        except yaml.MarkedYAMLError as exc:
+            self._fault_at(exc.problem_mark or exc.context_mark, f"this is not YAML: {exc.problem or exc.context}")
+            return None
+        except (yaml.YAMLError, RecursionError) as exc:
+            self.faults.append(Fault(self.source, 1, 1, f"this is not YAML: {type(exc).__name__}"))
+            return None
+        if root is None:
+            self.faults.append(Fault(self.source, 1, 1, "the file is empty", "Begin with `tenant:`."))
+        return root
+
+    def _fault_at(self, mark: yaml.Mark | None, message: str, hint: str | None = None) -> None:
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        self.faults.append(Fault(self.source, line, column, message, hint))
+
+    def fault(self, node: yaml.Node, message: str, hint: str | None = None) -> None:
+        self._fault_at(node.start_mark, message, hint)
+
+    def mapping(
+        self, node: yaml.Node, what: str, keys: Iterable[str] | None = None
+    ) -> list[tuple[yaml.Node, str, yaml.Node]]:
+        """Return (key node, key, value) of a mapping, each key once; faults for unknown and repeated keys."""
+        if not isinstance(node, yaml.MappingNode):
+            self.fault(node, f"{what} must be a mapping of names to values")
+            return []
+        found: list[tuple[yaml.Node, str, yaml.Node]] = []
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = self.text(key, f"a key of {what}")
+            if name is None:
+                continue
+            if name in seen:
+                self.fault(key, f'"{name}" is written twice', "Keep one.")
+            elif keys is not None and name not in keys:
+                self.fault(key, f'"{name}" is not known in {what}', _near(name, keys))
+            else:
+                seen.add(name)
+                found.append((key, name, value))
+        return found
+
+    def text(self, node: yaml.Node, what: str) -> str | None:
+        if not isinstance(node, yaml.ScalarNode):
+            self.fault(node, f"{what} must be a single value")
+            return None
+        value: str = node.value
+        if value == "" or "\0" in value:
+            self.fault(node, f"{what} is empty", "Write a value or leave the line out.")
+            return None
+        return value
+
+    def texts(self, node: yaml.Node, what: str) -> list[tuple[yaml.Node, str]]:
+        if not isinstance(node, yaml.SequenceNode):
+            self.fault(node, f"{what} must be a list", "Write [a, b].")
+            return []
+        items = [(item, self.text(item, f"an item of {what}")) for item in node.value]
+        return [(item, text) for item, text in items if text is not None]
+
+    def boolean(self, node: yaml.Node, what: str) -> bool:
+        value = node.value if isinstance(node, yaml.ScalarNode) else None
+        if value not in {"true", "false"}:
+            self.fault(node, f"{what} must be true or false")
+        return value == "true"
+
+    # --- the document ---
+
+    def policy(self, root: yaml.Node, digest: str) -> Policy | None:
+        entries = {name: value for _, name, value in self.mapping(root, "a policy", _TOP_KEYS)}
+        if not isinstance(root, yaml.MappingNode):
+            return None
+        for name in ("tenant", "database", "login", "roles"):
+            if name not in entries:
+                self.fault(root, f'"{name}" is missing')
+        tenant = self._name(entries.get("tenant"), "tenant", _TENANT)
+        database = self._name(entries.get("database"), "database")
+        login = self._name(entries.get("login"), "login")
+        roles = self._roles(entries.get("roles"))
+        functions = self._functions(entries.get("functions"))
+        # Before the tests: a named statement may bring a role of its own.
+        statements = tuple(self._statements(entries.get("statements"), roles))
+        policy = Policy(
+            tenant=tenant,
+            database=database,
+            login=login,
+            roles=roles,
+            mode=self._mode(entries.get("mode")),
+            limits=self._limits(entries.get("limits")),
+            claims=self._claims(entries.get("claims")),
+            functions=functions,
+            types=tuple(text for _, text in self._list(entries.get("types"), "types")),
+            statements=statements,
+            tests=tuple(self._tests(entries.get("tests"), roles)),
+            digest=digest,
+            source=self.source,
+        )
+        return None if self.faults else policy
+
+    def _list(self, node: yaml.Node | None, what: str) -> list[tuple[yaml.Node, str]]:
+        return [] if node is None else self.texts(node, what)
+
+    def _name(self, node: yaml.Node | None, what: str, pattern: re.Pattern[str] | None = None) -> str:
+        text = None if node is None else self.text(node, what)
+        if node is None or text is None:
+            return ""
+        if len(text.encode()) > 63:
+            self.fault(node, f"{what} is longer than 63 bytes", "PostgreSQL would cut it.")
+        elif pattern is not None and not pattern.fullmatch(text):
+            self.fault(node, f"{what} may hold letters, digits, _, - and .")
+        elif what == "login" and (text.startswith("pg_") or text in {"postgres", "public"}):
+            self.fault(node, f'"{text}" cannot be a tenant\'s login', "Give the tenant a role of its own.")
+        return text
+
+    def _mode(self, node: yaml.Node | None) -> Literal["enforce", "observe"]:
+        text = None if node is None else self.text(node, "mode")
+        if node is not None and text not in {"enforce", "observe"}:
+            self.fault(node, "mode must be enforce or observe")
+        return "observe" if text == "observe" else "enforce"
+
+    # --- limits and claims ---
+
+    def _limits(self, node: yaml.Node | None) -> Limits:
+        values: dict[str, int | float] = {}
+        for _, name, value in self.mapping(node, "limits", _LIMIT_KEYS) if node is not None else ():
+            text = self.text(value, name)
+            if text is None:
+                continue
+            try:
+                values.update(_LIMITS[name](text))
+            except ValueError as exc:
+                self.fault(value, f"{name}: {exc}")
+        return Limits(**values)  # type: ignore[arg-type]
+
+    def _claims(self, node: yaml.Node | None) -> dict[str, str]:
+        claims: dict[str, str] = {}
+        for key, setting, value in self.mapping(node, "claims") if node is not None else ():
+            claim = self.text(value, f"the claim of {setting}")
+            if not _SETTING.fullmatch(setting):
+                self.fault(key, f'"{setting}" is not a setting of your own', "Such a name has a dot: app.user_id.")
+            elif setting.startswith("database_proxy."):
+                self.fault(key, "database_proxy.* is the gateway's own", "Use another prefix, such as app.")
+            elif claim is not None:
+                claims[setting] = claim
+        return claims
+
+    # --- grants ---
+
+    def _functions(self, node: yaml.Node | None) -> tuple[str, ...]:
+        names = []
+        for item, name in self._list(node, "functions"):
+            bare = name.removeprefix("pg_catalog.")
+            if bare in FORBIDDEN or name in FORBIDDEN:
+                self.fault(item, f"function {name} cannot be allowed", "It reaches beyond the tables of a policy.")
+            elif name.startswith("pg_catalog.") and bare not in BUILTIN:
+                self.fault(item, f"PostgreSQL has no function {bare}", _near(bare, BUILTIN))
+            elif "." not in name and name not in GROUPS and name not in BUILTIN and (near := _near(name, GROUPS)):
+                self.fault(
+                    item,
+                    f'"{name}" is no group of functions',
+                    f"{near} A function of your own has its schema: public.{name}.",
+                )
+            else:
+                names.append(name)
+        return tuple(names)
+
+    def _roles(self, node: yaml.Node | None) -> dict[str, Role]:
+        roles: dict[str, Role] = {}
+        for key, name, value in self.mapping(node, "roles") if node is not None else ():
+            grants: dict[TableName, Grant] = {}
+            empty = isinstance(value, yaml.ScalarNode) and value.value in {"", "~", "null"}
+            for table_key, table_text, grant in [] if empty else self.mapping(value, f"role {name}"):
+                table = self._table(table_key, table_text)
+                if table is not None and table in grants:
+                    self.fault(table_key, f"{table} is written twice under {name}", "Keep one.")
+                elif table is not None:
+                    grants[table] = self._grant(table, grant, table_key.start_mark.line + 1)
+            roles[name] = Role(name, grants, key.start_mark.line + 1)
+        return roles
+
+    def _table(self, node: yaml.Node, text: str) -> TableName | None:
+        match = _DOTTED.fullmatch(text)
+        if match is None:
+            self.fault(node, f'"{text}" is no table name', "Write table or schema.table.")
+            return None
+        parts = [part.replace('""', '"') if quoted else part for quoted, part in _parts(match)]
+        table = TableName(parts[0], parts[1]) if len(parts) == 2 else TableName("public", parts[0])
+        if table.schema in _SYSTEM_SCHEMAS or table.schema.startswith("pg_") or table.name.startswith("pg_"):
+            self.fault(
+                node, f"{table} belongs to PostgreSQL or the gateway and cannot be granted", "Grant a view of your own."
+            )
+            return None
+        return table
+
+    def _grant(self, table: TableName, node: yaml.Node, line: int) -> Grant:
+        columns = dict.fromkeys(("select", "insert", "update"), NO_COLUMNS)
+        flags = dict.fromkeys(("delete", "unbounded", "lock"), False)
+        rows = None
+        entries = self.mapping(node, f"the grant of {table}", _GRANT_KEYS)
+        for _, name, value in entries:
+            if name in columns:
+                columns[name] = self._columns(value, f"{name} of {table}")
+            elif name in flags:
+                flags[name] = self.boolean(value, f"{name} of {table}")
+            else:
+                rows = self.text(value, f"rows of {table}")
+        grant = Grant(
+            table,
+            select=columns["select"],
+            insert=columns["insert"],
+            update=columns["update"],
+            delete=flags["delete"],
+            rows=rows,
+            unbounded=flags["unbounded"],
+            lock=flags["lock"],
+            line=line,
+        )
+        if entries:
+            self._sensible(node, grant)
+        return grant
+
+    def _columns(self, node: yaml.Node, what: str) -> Columns:
+        if isinstance(node, yaml.ScalarNode):
+            if node.value == "all":
+                return ALL_COLUMNS
+            self.fault(node, f"{what} must be all or a list of columns", "Write [a, b].")
+            return NO_COLUMNS
+        names: list[str] = []
+        for item, name in self.texts(node, what):
+            if name in names:
+                self.fault(item, f'column "{name}" is written twice', "Keep one.")
+            names.append(name)
+        if isinstance(node, yaml.SequenceNode) and not node.value:
+            self.fault(node, f"{what} is an empty list", "Leave the verb out to grant nothing.")
+        return Columns(names=tuple(names))
+
+    def _sensible(self, node: yaml.Node, grant: Grant) -> None:
+        if not (grant.select or grant.insert or grant.update or grant.delete):
+            self.fault(node, f"nothing is granted on {grant.table}", "Name a verb: select, insert, update or delete.")
+        if grant.unbounded and not (grant.update or grant.delete):
+            self.fault(node, f"unbounded on {grant.table} is for UPDATE and DELETE, which are not granted")
+        if grant.lock and not (grant.select and grant.update):
+            self.fault(
+                node, f"lock on {grant.table} needs select and update", "PostgreSQL asks for both to lock a row."
+            )
+
+    # --- statements and tests ---
+
+    def _statements(self, node: yaml.Node | None, roles: dict[str, Role]) -> Iterable[NamedStatement]:
+        for key, name, value in self.mapping(node, "statements") if node is not None else ():
+            entries = {entry: inner for _, entry, inner in self.mapping(value, f"statement {name}", ("to", "sql"))}
+            sql = self.text(entries["sql"], f"sql of {name}") if "sql" in entries else None
+            to = self._list(entries.get("to"), f"to of {name}")
+            for item, role in to:
+                if role not in roles and (near := _near(role, roles)):
+                    self.fault(item, f'there is no role "{role}"', near)
+                # A role may live by named statements alone.
+                roles.setdefault(role, Role(role, {}, item.start_mark.line + 1))
+            if not to or sql is None:
+                self.fault(key, f'statement "{name}" needs `to` (a list of roles) and `sql`')
+            else:
+                yield NamedStatement(name, tuple(role for _, role in to), sql, key.start_mark.line + 1)
+
+    def _tests(self, node: yaml.Node | None, roles: dict[str, Role]) -> Iterable[PolicyTest]:
+        if node is not None and not isinstance(node, yaml.SequenceNode):
+            self.fault(node, "tests must be a list")
+            return
+        for item in node.value if node is not None else ():
+            entries = {name: value for _, name, value in self.mapping(item, "a test", ("as", "allow", "deny", "rule"))}
+            role = self.text(entries["as"], "as") if "as" in entries else None
+            verbs = [verb for verb in ("allow", "deny") if verb in entries]
+            if role is None or len(verbs) != 1:
+                self.fault(item, "a test names a role with `as` and one statement with `allow` or `deny`")
+                continue
+            self._known_role(entries["as"], role, roles)
+            sql = self.text(entries[verbs[0]], verbs[0])
+            rule = self.text(entries["rule"], "rule") if "rule" in entries else None
+            if rule is not None and verbs[0] == "allow":
+                self.fault(entries["rule"], "`rule` goes with `deny`")
+            if sql is not None:
+                yield PolicyTest(role, sql, "allow" if verbs[0] == "allow" else "deny", rule, item.start_mark.line + 1)
+
+    def _known_role(self, node: yaml.Node, role: str, roles: dict[str, Role]) -> None:
+        if role not in roles:
+            self.fault(node, f'there is no role "{role}"', _near(role, roles))
+
+
+def _near(name: str, known: Iterable[str]) -> str | None:
+    near = get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f'Did you mean "{near[0]}"?' if near else None
+
+
+def _parts(match: re.Match[str]) -> list[tuple[bool, str]]:
+    pairs = ((match[1], match[2]), (match[3], match[4]))
+    return [(quoted is not None, quoted or plain) for quoted, plain in pairs if quoted or plain]
+
+
+# --- quantities ---
+
+
+def _quantity(text: str, units: dict[str, int], example: str) -> int:
+    match = _QUANTITY.fullmatch(text)
+    unit = units.get(match[2].lower()) if match else None
+    if match is None or unit is None:
+        raise ValueError(f'"{text}" is no such quantity: write it like {example}')
+    amount = int(float(match[1]) * unit)
+    if not 0 < amount <= 2**31 - 1:
+        raise ValueError(f'"{text}" is out of range')
+    return amount
+
+
+def _rate(text: str) -> dict[str, int | float]:
+    match = _RATE.fullmatch(text)
+    seconds = _RATE_SECONDS.get(match[2]) if match else None
+    if match is None or seconds is None or int(match[1]) == 0:
+        raise ValueError(f'"{text}" is no rate: write it like 600/min or 10/s')
+    return {"rate_per_s": int(match[1]) / seconds, "rate_burst": int(match[1])}
+
+
+_LIMITS: dict[str, Callable[[str], dict[str, int | float]]] = {
+    "timeout": lambda text: {"timeout_ms": _quantity(text, _TIMES_MS, "5s or 500ms")},
+    "rows": lambda text: {"rows": _quantity(text, {"": 1}, "1000")},
+    "bytes": lambda text: {"bytes": _quantity(text, _SIZES, "1MiB")},
+    "rate": _rate,
+    "concurrency": lambda text: {"concurrency": _quantity(text, {"": 1}, "8")},
+    "statement_bytes": lambda text: {"statement_bytes": _quantity(text, _SIZES, "32KiB")},
+}
