@@ -41,7 +41,8 @@ def vet(sql: str, policy: Policy, role: str, catalog: Catalog | None = None) -> 
         fingerprint = _fingerprint(tokens)
         tokens = single_statement(tokens)
         statement_kind(tokens)
-        return _judge(tokens, fingerprint, sql, policy, grants_of(policy, known, catalog))
+        named = any(statement.sql.strip() == sql.strip() and role in statement.to for statement in policy.statements)
+        return _judge(tokens, fingerprint, sql, policy, grants_of(policy, known, catalog), named=named)
     except Denial as denial:
         return _denied(denial, sql, fingerprint)
     except (RecursionError, Exception) as exc:  # noqa: BLE001 - what vetting cannot judge must not run
@@ -54,9 +55,13 @@ def vet(sql: str, policy: Policy, role: str, catalog: Catalog | None = None) -> 
         )
 
 
-def _judge(tokens: list[Token], fingerprint: str, sql: str, policy: Policy, grants: Grants) -> Verdict:
+def _judge(  # noqa: PLR0913 - what a judgement rests on
+    tokens: list[Token], fingerprint: str, sql: str, policy: Policy, grants: Grants, *, named: bool
+) -> Verdict:
     statement = resolve(parse(tokens), grants)
-    violations = (violation for rule in USE_RULES for violation in rule(statement, grants))
+    # A named statement is allowed whatever it uses; it still has to be one that vetting understands.
+    rules = () if named else USE_RULES
+    violations = (violation for rule in rules for violation in rule(statement, grants))
     violation = next(violations, None)
     if violation is not None and policy.mode == "enforce":
         return _denied(violation, sql, fingerprint)
