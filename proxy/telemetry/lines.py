@@ -92,6 +92,8 @@ def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [_StandardLibrary()]
     root.setLevel(max(threshold, logging.INFO))
+    # What it says of starting and stopping, the gateway says itself.
+    logging.getLogger("uvicorn").setLevel(max(threshold, logging.WARNING))
     # It quotes the statements that it cannot read.
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
