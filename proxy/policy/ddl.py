@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 
 from proxy.policy.functions import BUILTIN, expand
-from proxy.policy.model import ALL_COLUMNS, Columns, Grant, Policy, TableName, Verb
+from proxy.policy.model import Columns, Grant, Policy, TableName, Verb
+from proxy.policy.rights import granted, tables
 
 ROLE_SETTING = "database_proxy.role"
 SEARCH_PATH = "pg_catalog, public, pg_temp"
@@ -48,7 +49,7 @@ REACHING = (
     "pg_log_backend_memory_contexts",
 )
 # The one overload of a family that is harmless.
-_HARMLESS_OVERLOADS = ("ts_rewrite(tsquery,tsquery,tsquery)",)
+HARMLESS_OVERLOADS = ("ts_rewrite(tsquery,tsquery,tsquery)",)
 
 _VERBS: tuple[Verb, ...] = ("select", "insert", "update", "delete")
 
@@ -162,7 +163,7 @@ def _clean_slate(policy: Policy) -> Iterator[str]:
 def _reaching_functions() -> Iterator[str]:
     yield from _section("Functions of PostgreSQL that reach beyond a table's rights; superusers keep them.")
     patterns = ", ".join(literal(name) for name in REACHING)
-    harmless = ", ".join(literal(name) for name in _HARMLESS_OVERLOADS)
+    harmless = ", ".join(literal(name) for name in HARMLESS_OVERLOADS)
     yield "DO $$ DECLARE it record; BEGIN"
     yield "  FOR it IN SELECT oid::regprocedure AS signature FROM pg_catalog.pg_proc"
     yield f"    WHERE pronamespace = 'pg_catalog'::regnamespace AND proname LIKE ANY (ARRAY[{patterns}])"
@@ -177,30 +178,29 @@ def _reaching_functions() -> Iterator[str]:
 
 def _grants(policy: Policy) -> Iterator[str]:
     login = identifier(policy.login)
-    tables = sorted({table for role in policy.roles.values() for table in role.grants})
     yield from _section("What the file grants, all roles together.")
-    for schema in sorted({table.schema for table in tables}):
+    for schema in sorted({table.schema for table in tables(policy)}):
         yield f"GRANT USAGE ON SCHEMA {identifier(schema)} TO {login};"
-    for table in tables:
+    for table in tables(policy):
         yield from _grants_of_table(policy, table, login)
-    inserted = sorted(table for table in tables if _union(policy, table, "insert"))
+    inserted = sorted(table for table in tables(policy) if granted(policy, table, "insert"))
     if inserted:
         yield from _sequences(inserted, login)
 
 
 def _grants_of_table(policy: Policy, table: TableName, login: str) -> Iterator[str]:
-    select = _union(policy, table, "select")
-    writes = any(_union(policy, table, verb) for verb in ("insert", "update", "delete"))
+    select = granted(policy, table, "select")
+    writes = any(granted(policy, table, verb) for verb in ("insert", "update", "delete"))
     if select.all and not writes:
         # A table-returning function is granted like a table; PostgreSQL calls that EXECUTE.
         yield from _relation_or_function(table, login)
         return
     for verb in ("select", "insert", "update"):
-        columns = _union(policy, table, verb)
+        columns = granted(policy, table, verb)
         if columns:
             listed = "" if columns.all else f" ({', '.join(identifier(name) for name in columns.names)})"
             yield f"GRANT {verb.upper()}{listed} ON TABLE {_table(table)} TO {login};"
-    if _union(policy, table, "delete"):
+    if granted(policy, table, "delete"):
         yield f"GRANT DELETE ON TABLE {_table(table)} TO {login};"
 
 
@@ -258,17 +258,6 @@ def _functions_and_types(policy: Policy) -> Iterator[str]:
         yield f"    RAISE undefined_function USING MESSAGE = {missing};"
         yield "  END IF;"
         yield "END $$;"
-
-
-def _union(policy: Policy, table: TableName, verb: Verb) -> Columns:
-    """Return what all roles together may do with a table."""
-    names: dict[str, None] = {}
-    for grant in _holders(policy, table, verb).values():
-        columns = _columns(grant, verb)
-        if columns.all:
-            return ALL_COLUMNS
-        names.update(dict.fromkeys(columns.names))
-    return Columns(names=tuple(names))
 
 
 def _columns(grant: Grant, verb: Verb) -> Columns:

@@ -1,0 +1,123 @@
+"""Reads from PostgreSQL what a login can do: by the login itself, or by an administrator about it."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import asyncpg
+
+from proxy.policy.ddl import HARMLESS_OVERLOADS, REACHING
+from proxy.policy.model import Policy, TableName
+from proxy.policy.rights import COLUMN_VERBS, Drift, RelationRights, Rights, drift
+
+_USER_SCHEMA: Final = "n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
+
+_ROLE = """
+SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication,
+  ARRAY(SELECT roleid::regrole::text FROM pg_catalog.pg_auth_members WHERE member = r.oid) AS parents,
+  ARRAY(SELECT member::regrole::text FROM pg_catalog.pg_auth_members WHERE roleid = r.oid) AS children,
+  pg_catalog.has_database_privilege(r.oid, d.oid, 'TEMPORARY') AS temporary,
+  pg_catalog.has_database_privilege(r.oid, d.oid, 'CREATE') AS creates,
+  d.datdba = r.oid AS owns
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+WHERE r.rolname = $1 AND d.datname = pg_catalog.current_database()
+"""
+_SCHEMAS = f"""
+SELECT n.nspname FROM pg_catalog.pg_namespace n
+WHERE {_USER_SCHEMA} AND pg_catalog.has_schema_privilege($1, n.oid, 'CREATE')
+"""
+# Privilege functions see what comes by way of PUBLIC and of other roles, too.
+_RELATIONS = f"""
+SELECT n.nspname, c.relname, c.relrowsecurity,
+  pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS columns,
+  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'SELECT') ORDER BY a.attnum) AS "select",
+  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'INSERT') ORDER BY a.attnum) AS "insert",
+  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'UPDATE') ORDER BY a.attnum) AS "update",
+  pg_catalog.has_table_privilege($1, c.oid, 'DELETE') AS "delete",
+  pg_catalog.has_table_privilege($1, c.oid, 'TRUNCATE') AS truncate,
+  pg_catalog.has_table_privilege($1, c.oid, 'REFERENCES') AS "references",
+  pg_catalog.has_table_privilege($1, c.oid, 'TRIGGER') AS trigger,
+  c.relowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1) AS owner,
+  ARRAY(SELECT polname::text FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r ON r.oid = ANY (p.polroles)
+        WHERE p.polrelid = c.oid AND r.rolname = $1 AND p.polname LIKE 'database\\_proxy %') AS filters
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND {_USER_SCHEMA}
+GROUP BY n.nspname, c.oid, c.relname, c.relrowsecurity, c.relowner
+"""
+_FUNCTIONS = f"""
+SELECT n.nspname || '.' || p.proname AS name,
+  pg_catalog.has_function_privilege($1, p.oid, 'EXECUTE')
+    AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE') AS held,
+  EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
+          AND d.objid = p.oid AND d.deptype = 'e') AS of_extension
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE {_USER_SCHEMA} AND p.prorettype <> 'pg_catalog.trigger'::regtype
+"""
+_REACHING = """
+SELECT oid::regprocedure::text FROM pg_catalog.pg_proc
+WHERE pronamespace = 'pg_catalog'::regnamespace AND proname LIKE ANY ($2::text[])
+  AND oid::regprocedure::text <> ALL ($3::text[]) AND pg_catalog.has_function_privilege($1, oid, 'EXECUTE')
+"""
+_POWERS: Final = {
+    "rolsuper": "is a superuser",
+    "rolbypassrls": "bypasses row-level security",
+    "rolcreaterole": "may create roles",
+    "rolcreatedb": "may create databases",
+    "rolreplication": "may replicate",
+    "temporary": "may create temporary tables",
+    "creates": "may create schemas",
+    "owns": "owns the database",
+}
+
+
+async def load_rights(connection: asyncpg.Connection, login: str) -> Rights:
+    """Read a login's rights in the database that `connection` is in. Raises asyncpg's errors."""
+    role = await connection.fetchrow(_ROLE, login)
+    if role is None:
+        return Rights(exists=False)
+    functions = await connection.fetch(_FUNCTIONS, login)
+    return Rights(
+        powers=tuple(_powers(role, await connection.fetch(_SCHEMAS, login))),
+        relations=await _relations(connection, login),
+        functions=frozenset(record["name"] for record in functions if record["held"] and not record["of_extension"]),
+        all_functions=frozenset(record["name"] for record in functions),
+        reaching=tuple(
+            record[0] for record in await connection.fetch(_REACHING, login, list(REACHING), list(HARMLESS_OVERLOADS))
+        ),
+    )
+
+
+async def excess(connection: asyncpg.Connection, policy: Policy) -> list[str]:
+    """Return, in words, all that a policy's login can do beyond its file; empty is well."""
+    differences: Iterable[Drift] = drift(policy, await load_rights(connection, policy.login))
+    return [difference.message for difference in differences if difference.kind == "more"]
+
+
+def _powers(role: Any, schemas: list[Any]) -> Iterable[str]:
+    yield from (words for key, words in _POWERS.items() if role[key])
+    for parent in role["parents"]:
+        yield f"is a member of {parent}"
+    for child in role["children"]:
+        yield f"has {child} as a member"
+    for schema in schemas:
+        yield f"may create in schema {schema[0]}"
+
+
+async def _relations(connection: asyncpg.Connection, login: str) -> dict[TableName, RelationRights]:
+    return {
+        TableName(record["nspname"], record["relname"]): RelationRights(
+            all_columns=tuple(record["columns"]),
+            columns={verb: _held(record["columns"], record[verb]) for verb in COLUMN_VERBS},
+            others=frozenset(
+                other for other in ("delete", "truncate", "references", "trigger", "owner") if record[other]
+            ),
+            row_security=record["relrowsecurity"],
+            filters=frozenset(record["filters"]),
+        )
+        for record in await connection.fetch(_RELATIONS, login)
+    }
+
+
+def _held(columns: list[str], flags: list[bool]) -> frozenset[str]:
+    return frozenset(column for column, flag in zip(columns, flags, strict=True) if flag)
