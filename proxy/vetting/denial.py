@@ -10,7 +10,7 @@ class Denial(Exception):  # noqa: N818 - the domain's word
     `rule` is a slug of `proxy.vetting.rules`. `at` is an offset in the
     caller's text. `syntax` marks text that could not be read as PostgreSQL's
     grammar. `code` is a SQLSTATE: 42501 for what is not granted, 42703 and
-    its kin for what does not exist.
+    its kin for what does not exist. `final` marks what no policy can allow.
     """
 
     rule: str
@@ -19,3 +19,4 @@ class Denial(Exception):  # noqa: N818 - the domain's word
     at: int | None = None
     syntax: bool = False
     code: str = "42501"
+    final: bool = False

@@ -275,7 +275,7 @@ class _Resolver:
     def _has_column(self, name: str, scope: Scope) -> bool:
         if name in scope.merged:
             return True
-        return any(source.has(name) for source in scope.sources)
+        return any(source.has(name) is not False for source in scope.sources)
 
     # --- FROM ---
 
@@ -452,9 +452,11 @@ class _Resolver:
 
     def _unique(self, name: str) -> str:
         """Return an alias that no other source of the statement has."""
+        # PostgreSQL cuts names at 63 bytes: a long one could not be told apart by its end.
+        stem = name if len(name.encode()) <= 50 else "source"
         spelled, number = name, 1
         while spelled in self._aliases:
-            spelled = f"{name[:40]} {number}"
+            spelled = f"{stem} {number}"
             number += 1
         self._aliases.add(spelled)
         if spelled != name:

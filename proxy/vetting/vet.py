@@ -59,11 +59,11 @@ def _judge(  # noqa: PLR0913 - what a judgement rests on
     tokens: list[Token], fingerprint: str, sql: str, policy: Policy, grants: Grants, *, named: bool
 ) -> Verdict:
     statement = resolve(parse(tokens), grants)
-    # A named statement is allowed whatever it uses; it still has to be one that vetting understands.
-    rules = () if named else USE_RULES
-    violations = (violation for rule in rules for violation in rule(statement, grants))
-    violation = next(violations, None)
-    if violation is not None and policy.mode == "enforce":
+    violations = [violation for rule in USE_RULES for violation in rule(statement, grants)]
+    # What no policy can allow goes first: neither a named statement nor mode `observe` lets it through.
+    violations.sort(key=lambda violation: not violation.final)
+    violation = violations[0] if violations and (violations[0].final or not named) else None
+    if violation is not None and (violation.final or policy.mode == "enforce"):
         return _denied(violation, sql, fingerprint)
     text = spell(statement.tree)
     regenerated_faithfully(tokens, text, statement.renamed)

@@ -98,6 +98,8 @@ class TypeGrammar(Cursor):
                 modifiers=self._modifiers(name, _NAMED_TYPES[name]),
                 at=place,
             )
+        if schema == "pg_catalog":
+            raise Denial("type-known", f"type pg_catalog.{name} is not available through the gateway", at=place)
         return TypeName(schema=schema or "public", this=name, quoted=True, at=place)
 
     def _modifiers(self, name: str, caps: tuple[int, ...]) -> list[str]:

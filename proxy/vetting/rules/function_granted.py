@@ -13,7 +13,13 @@ def function_granted(statement: Statement, grants: Grants) -> Iterator[Denial]:
     for use in statement.uses.functions:
         name = str(use)
         if name not in grants.functions or name in FORBIDDEN:
-            yield Denial("function-granted", f"function {name} is not granted", hint=_hint(use, name), at=use.at)
+            yield Denial(
+                "function-granted",
+                f"function {name} is not granted",
+                hint=_hint(use, name),
+                at=use.at,
+                final=name in FORBIDDEN,
+            )
 
 
 def _hint(use: NameUse, name: str) -> str:

@@ -18,4 +18,5 @@ def system_column(statement: Statement, grants: Grants) -> Iterator[Denial]:
                 f"the system column {use.column} is not available through the gateway",
                 hint="Use the table's own key.",
                 at=use.at,
+                final=True,
             )

@@ -30,6 +30,7 @@ def _denial(verb: Verb, table: TableName, at: int | None, grants: Grants) -> Den
             message,
             hint="Nothing can grant system catalogs: an admin reads them on the server.",
             at=at,
+            final=True,
         )
     grant = "true" if verb == "delete" else "[…]"
     return Denial(
