@@ -14,11 +14,11 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from progress import Progress
+from proxy.progress import Progress  # ./run puts the checkout on the path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 VENV = CHECKOUT / ".venv"
@@ -101,10 +101,8 @@ def _make(turn: int) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     with Progress(f"Making .venv with Python {version}"):
         shutil.rmtree(VENV, ignore_errors=True)
-        try:
-            venv.create(VENV, symlinks=True, with_pip=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise SetupFailed(f"could not make {VENV}: {error}") from None
+        venv.create(VENV, symlinks=True)
+        _python("-m", "ensurepip", "--default-pip", turn=turn)
         # Nothing in it is worth a commit, also for who keeps it out of no list.
         (VENV / ".gitignore").write_text("*\n")
     _renew_pip(turn)
@@ -126,29 +124,43 @@ def _renew_pip(turn: int) -> None:
 
 
 def _pip(*arguments: str, turn: int, progress: Progress, total: int = 1) -> None:
-    """Run `pip install`; its output goes to a log, and is shown only when it fails."""
-    command = [PYTHON, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar=off"]
+    """Run `pip install`."""
     # pip's own cache lies in the home folder, which is not ours to fill.
     cache = [] if "PIP_CACHE_DIR" in os.environ else ["--no-cache-dir"]
+    options = ("--no-input", "--disable-pip-version-check", "--progress-bar=off", *cache)
+    collected = 0
+
+    def count(line: str) -> None:
+        nonlocal collected
+        collected += line.startswith("Collecting ")
+        progress.say(f"{collected} of up to {total}")
+
+    _python("-m", "pip", "install", *options, *arguments, turn=turn, each_line=count)
+
+
+def _python(*arguments: str, turn: int, each_line: Callable[[str], None] = lambda _line: None) -> None:
+    """Run the environment's Python; what it prints goes to a log, and is shown only when it fails.
+
+    It holds the turn too: one that outlives us keeps the next set-up waiting,
+    instead of sharing its folder.
+    """
     with (
-        _LOG.open("w") as log,
+        _LOG.open("a") as log,
         subprocess.Popen(
-            [*command, *cache, *arguments],
+            [PYTHON, *arguments],
             env={**environment(), "PIP_USER": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            pass_fds=[turn],  # a pip that outlives us keeps the next set-up waiting, instead of sharing its folder
-        ) as pip,
+            pass_fds=[turn],
+        ) as process,
     ):
-        collected = 0
-        for line in pip.stdout or ():
+        for line in process.stdout or ():
             log.write(line)
-            collected += line.startswith("Collecting ")
-            progress.say(f"{collected} of up to {total}")
-    if pip.returncode != 0:
-        raise SetupFailed(f"pip could not install the packages of {LOCK.name}:\n{_last_lines(_LOG)}\nAll of it: {_LOG}")
+            each_line(line)
+    if process.returncode != 0:
+        raise SetupFailed(f"could not set up {VENV}:\n{_last_lines(_LOG)}\nAll of it: {_LOG}")
 
 
 def _last_lines(file: Path, count: int = 15) -> str:

@@ -8,6 +8,9 @@ a gateway in production: it is given the address of a server that others run.
 from proxy.embedded.binaries import Binaries, find_binaries, installed_binaries
 from proxy.embedded.cluster import Cluster
 from proxy.embedded.errors import EmbeddedFailed
+from proxy.embedded.lifeline import die_with_parent
+from proxy.embedded.postmaster import free_port
+from proxy.embedded.staging import private_folder
 from proxy.embedded.user import ServerUser, reaches, server_user
 
 __all__ = [
@@ -15,8 +18,11 @@ __all__ = [
     "Cluster",
     "EmbeddedFailed",
     "ServerUser",
+    "die_with_parent",
     "find_binaries",
+    "free_port",
     "installed_binaries",
+    "private_folder",
     "reaches",
     "server_user",
 ]

@@ -135,6 +135,17 @@ class Cluster:
             self._lock.close()
             self._lock = None
 
+    def erase(self) -> None:
+        """Remove the data and everything else of this cluster. Raises `EmbeddedFailed` while a server runs in it."""
+        if not self.folder.exists():
+            return
+        self._take_lock()
+        try:
+            postmaster.end_leftover(self.data, _SOCKET_PREFIX)
+            shutil.rmtree(self.folder)
+        finally:
+            self.stop()
+
     def __enter__(self) -> Self:
         """Start, and hand out the running cluster."""
         self.start()

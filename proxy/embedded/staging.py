@@ -25,7 +25,7 @@ def staged(binaries: Binaries) -> Binaries:
     when the temp folder is full or not writable.
     """
     package = binaries.folder.parents[1]
-    parent = _own_folder()
+    parent = private_folder()
     target = parent / f"postgresql-{_fingerprint(binaries.folder)}"
     if not target.is_dir():
         unfinished = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=parent))
@@ -34,8 +34,8 @@ def staged(binaries: Binaries) -> Binaries:
     return Binaries(target / _PACKAGE / "pginstall" / "bin", binaries.major)
 
 
-def _own_folder() -> Path:
-    """Return a folder that nobody else can have planted programs in."""
+def private_folder() -> Path:
+    """Return a folder below the temp folder that all may read and nobody else can have planted anything in."""
     folder = Path(tempfile.gettempdir()) / f"database-proxy-{os.geteuid()}"
     folder.mkdir(mode=0o755, exist_ok=True)
     found = folder.lstat()

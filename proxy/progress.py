@@ -1,7 +1,8 @@
 """What is going on, for whoever waits: a line for each step that takes over a second.
 
 On a terminal the line counts seconds while it waits; in a log it is written
-when the step has taken a second, and again when it is done.
+when the step has taken a second, and again when it is done. `./run` uses this
+too before anything is installed: the standard library alone.
 """
 
 import sys
