@@ -6,41 +6,22 @@ each other version that is installed. `make_database` clones a template, which
 is made once a run for each text of SQL.
 """
 
-import asyncio
 import hashlib
 import os
 import shutil
 import tempfile
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import pytest
+from databases import Connect, MakeDatabase, read_script, run_sql
 
 from proxy.embedded import Binaries, Cluster, find_binaries, installed_binaries
 
 BINDIR = "PROXY_TEST_PG_BINDIR"
-
-T = TypeVar("T")
-
-
-class MakeDatabase(Protocol):
-    """What the fixture `make_database` is."""
-
-    def __call__(self, name_hint: str = "test", sql: str | Path = "", template: str | None = None) -> str:
-        """Return the name of a new database; it is dropped after the test.
-
-        `sql` is a script, a file or a folder of scripts (run in order of their
-        names), run by the superuser once a run; `template` names a database to
-        clone instead. Roles belong to the server, not to the database.
-        """
-
-
-Connect = Callable[..., Awaitable[asyncpg.Connection]]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -92,7 +73,7 @@ def make_database(cluster: Cluster, template_of: Callable[[str], str]) -> Iterat
 
     def make(name_hint: str = "test", sql: str | Path = "", template: str | None = None) -> str:
         name = f"{name_hint}_{os.urandom(4).hex()}"
-        source = template or template_of(_script(sql))
+        source = template or template_of(read_script(sql))
         run_sql(cluster.dsn(), f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
         made.append(name)
         return name
@@ -122,45 +103,6 @@ async def connect(cluster: Cluster) -> AsyncIterator[Connect]:
     yield open_one
     for connection in opened:
         await connection.close(timeout=5)
-
-
-def run_sql(dsn: str, sql: str) -> None:
-    """Run a script on a connection of its own; from any test, in a loop or not."""
-
-    async def run() -> None:
-        connection = await asyncpg.connect(dsn)
-        try:
-            await connection.execute(sql)
-        finally:
-            await connection.close()
-
-    run_apart(run())
-
-
-def run_apart(work: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine to its end on a thread of its own, since the caller's may have a running loop."""
-    outcome: list[T] = []
-    failed: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            outcome.append(asyncio.run(work))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller below
-            failed.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    thread.join()
-    if failed:
-        raise failed[0]
-    return outcome[0]
-
-
-def _script(sql: str | Path) -> str:
-    if isinstance(sql, str):
-        return sql
-    files = sorted(sql.glob("*.sql")) if sql.is_dir() else [sql]
-    return "\n".join(file.read_text() for file in files)
 
 
 @cache

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from conftest import Connect, MakeDatabase
+from databases import Connect, MakeDatabase
 
 from proxy.embedded import Cluster
 
