@@ -8,6 +8,7 @@ it rolled back; only a connection lost after a write went out is `unknown`.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -110,7 +111,7 @@ async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:
             raise _WasDeadAlready from exc
         raise _lost(session, job, exc) from exc
     except asyncpg.PostgresError as exc:
-        raise _failed(session, job, exc) from exc
+        raise await _failed(session, job, exc) from exc
     finally:
         timer.cancel()
         session.sound = session.sound and not session.expired
@@ -132,11 +133,17 @@ async def _attempt(session: Session, job: _Job) -> _Answer:
         try:
             return await _run(session, job, old)
         except asyncpg.PostgresError as exc:
-            if session.closed or not (exc.sqlstate or "").startswith(_STALE):
+            if session.closed or not _is_stale(exc):
                 raise
             await _roll_back(session)
             await session.forget(job.allowed.sql)
     return await _run(session, job, await session.prepare(job.allowed.sql))
+
+
+def _is_stale(error: asyncpg.PostgresError) -> bool:
+    """Say whether a new plan may help: the tables have changed since, or a type is gone and was made anew."""
+    code = error.sqlstate or ""
+    return code.startswith(_STALE) or (code == "XX000" and str(error).startswith("cache lookup failed"))
 
 
 async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
@@ -177,11 +184,14 @@ async def _roll_back(session: Session) -> None:
         await session.command("ROLLBACK")
 
 
-def _failed(session: Session, job: _Job, error: asyncpg.PostgresError) -> StatementFailed:
+async def _failed(session: Session, job: _Job, error: asyncpg.PostgresError) -> StatementFailed:
     """Translate an error that PostgreSQL reported: whatever it was, the statement was rolled back."""
     failure = faults.translate(error, job.allowed.sql, [*job.texts, *job.settings.values()])
-    session.sound = not (session.in_transaction or faults.is_unsound(failure.code))
-    if session.expired and failure.code == faults.CANCELLED:
+    if not faults.is_unsound(failure.code):
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+            await _roll_back(session)
+            session.sound = True
+    elif session.expired and failure.code == faults.CANCELLED:
         failure.message = "the statement was cancelled: its time was over"
     return failure
 

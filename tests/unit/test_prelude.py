@@ -23,7 +23,7 @@ def test_only_what_differs_is_set() -> None:
     """Equal settings cost nothing; one that is not wanted any more is reset."""
     had = {"app.user": "1", "app.org": "a"}
     assert prelude.change_settings(had, dict(had)) == b""
-    assert commands(prelude.change_settings(had, {"app.user": "2", "app.org": "a"})) == ["SET \"app\".\"user\" = '2'"]
+    assert commands(prelude.change_settings(had, {"app.user": "2", "app.org": "a"})) == ['SET "app"."user" = \'2\'']
     assert commands(prelude.change_settings(had, {"app.user": "1"})) == ['RESET "app"."org"']
 
 
@@ -33,7 +33,7 @@ def test_a_value_stays_one_literal(value: str) -> None:
     [command] = commands(prelude.change_settings({}, {"app.user": value}))
     literal = command.removeprefix('SET "app"."user" = ')
     assert literal[0] == literal[-1] == "'"
-    assert literal[1:-1].replace("''", "") .count("'") == 0
+    assert literal[1:-1].replace("''", "").count("'") == 0
     assert literal[1:-1].replace("''", "'") == value
 
 

@@ -1,30 +1,33 @@
-"""A real PostgreSQL for the database room's tests: each version there is, and a tenant of one's own in it."""
+"""A real PostgreSQL for the database room's tests, and a tenant of one's own in it."""
 
 import secrets
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from tenants_at_hand import Postgres, Tenant
 
-from proxy.database.pools import Server, TenantPool
+from proxy.database.pools import TenantPool
+from proxy.embedded import Cluster
 from proxy.policy.model import Limits, Policy
 
 
-@pytest.fixture(scope="session", params=["18", "15"])
-def postgres(request: pytest.FixtureRequest) -> Postgres:
-    """Return a server of each major version."""
-    version = request.param
-    return Postgres(version, f"/tmp/dbpg/s{version}", 5400 + int(version))
+@pytest.fixture
+def postgres(cluster: Cluster, tmp_path: Path) -> Postgres:
+    """Return the run's server, with an empty password file."""
+    passfile = tmp_path / "pgpass"
+    passfile.touch(mode=0o600)
+    return Postgres(cluster, passfile)
 
 
 @pytest.fixture
 async def tenant(postgres: Postgres) -> AsyncIterator[Tenant]:
-    """Return a tenant whose login owns nothing but may create tables: rights are other tests' matter."""
+    """Return a tenant whose login owns its database: rights are other tests' matter."""
     name = f"tenant_{secrets.token_hex(4)}"
-    await postgres.query(f"CREATE ROLE {name} LOGIN")
+    await postgres.make_login(name)
     await postgres.query(f"CREATE DATABASE {name} OWNER {name}")
     policy = Policy(name, name, name, {}, limits=Limits(timeout_ms=10_000, concurrency=8))
-    pool = TenantPool(policy, Server(postgres.url(), wait_s=10.0))
+    pool = TenantPool(policy, postgres.server(wait_s=10.0))
     yield Tenant(postgres, name, pool)
     await pool.close()
     await postgres.query(f"DROP DATABASE {name} WITH (FORCE)")

@@ -12,6 +12,7 @@ class Relay:
     def __init__(self, target: str) -> None:
         self.round_trips = 0
         self.cut_at: bytes | None = None
+        self.cuts = 0
         self.mute = False
         self._target = target
         self._writers: list[asyncio.StreamWriter] = []
@@ -40,6 +41,7 @@ class Relay:
                     writer.write(head + body)
                     await asyncio.sleep(0.1)  # PostgreSQL gets to work; its answer goes nowhere
                     self.cut()
+                    self.cut_at, self.mute = None, False
                     return
                 writer.write(head + body)
         writer.close()
@@ -52,7 +54,8 @@ class Relay:
         writer.close()
 
     def cut(self) -> None:
-        """End every connection at once, in both directions."""
+        """End every connection at once, in both directions; new ones are carried again."""
+        self.cuts += 1
         for writer in self._writers:
             writer.transport.abort()
         self._writers.clear()

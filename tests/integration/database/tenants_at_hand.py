@@ -1,33 +1,41 @@
 """A server and a tenant as the database room's tests handle them."""
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import orjson
 
 from proxy.database.execute import Result, execute
-from proxy.database.pools import TenantPool
+from proxy.database.pools import Server, TenantPool
+from proxy.embedded import Cluster
+from proxy.policy.model import Limits, Policy
 from proxy.vetting.verdict import Allowed, Touched
 
 
 @dataclass
 class Postgres:
-    """A running server, and how to reach it as its superuser."""
+    """A running server, and how to reach it: as its superuser, or as a tenant's login with a password file."""
 
-    version: str
-    folder: str
-    port: int
+    cluster: Cluster
+    passfile: Path
 
-    def url(self, database: str = "", user: str = "") -> str:
-        """Return a connection URL without a password: the tests' servers trust their socket."""
-        login = f"{user}@" if user else ""
-        return f"postgresql://{login}/{database}?host={self.folder}&port={self.port}"
+    @property
+    def socket(self) -> str:
+        """Return the path of the server's unix socket."""
+        return f"{self.cluster.socket_folder}/.s.PGSQL.{self.cluster.port}"
+
+    def server(self, url: str = "", **options: Any) -> Server:
+        """Return the server as a gateway's settings describe it: no database, no user, no password."""
+        url = url or f"postgresql:///?host={self.cluster.socket_folder}&port={self.cluster.port}"
+        return Server(url, passfile=str(self.passfile), **options)
 
     async def query(self, sql: str, *values: Any, database: str = "postgres") -> list[Any]:
         """Run SQL as the superuser on a connection of its own."""
-        connection = await asyncpg.connect(self.url(database, "postgres"))
+        connection = await asyncpg.connect(self.cluster.dsn(database))
         try:
             if values or sql.lstrip().upper().startswith("SELECT"):
                 return list(await connection.fetch(sql, *values))
@@ -35,6 +43,13 @@ class Postgres:
             return []
         finally:
             await connection.close()
+
+    async def make_login(self, name: str) -> None:
+        """Make a role that may log in, and note its password."""
+        password = secrets.token_urlsafe(12)
+        await self.query(f"CREATE ROLE {name} LOGIN PASSWORD '{password}'")
+        with self.passfile.open("a") as file:
+            file.write(f"*:*:*:{name}:{password}\n")
 
 
 @dataclass
@@ -74,6 +89,15 @@ class Tenant:
         """Run a statement and return its first value as a JSON client sees it."""
         result = await self.run(sql, *parameters, array_mode=True, **options)
         return orjson.loads(orjson.dumps(result.rows))[0][0]
+
+    def policy(self, *, timeout_ms: int = 10_000, concurrency: int = 8) -> Policy:
+        """Return a policy of this tenant's with the limits given."""
+        limits = Limits(timeout_ms=timeout_ms, concurrency=concurrency)
+        return Policy(self.name, self.name, self.name, {}, limits=limits)
+
+    def with_pool(self, policy: Policy, server: Server | None = None) -> "Tenant":
+        """Return the same tenant behind another pool; its user closes it."""
+        return Tenant(self.postgres, self.name, TenantPool(policy, server or self.postgres.server()))
 
     async def admin(self, sql: str, *values: Any) -> list[Any]:
         """Run SQL in the tenant's database as the superuser."""
