@@ -94,8 +94,10 @@ def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
     root.setLevel(max(threshold, logging.INFO))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "asyncio"):
         # uvicorn's own configuration, where it was ever applied, keeps its lines to itself.
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate, logger.disabled = True, False
+        logger.setLevel(logging.NOTSET)
     # What it says of starting and stopping, the gateway says itself.
     logging.getLogger("uvicorn").setLevel(max(threshold, logging.WARNING))
     # It quotes the statements that it cannot read.
