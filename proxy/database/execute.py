@@ -158,7 +158,7 @@ async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
         return await _run_in_transaction(session, job, statement, prelude.BEGIN + before)
     job.applied_if_lost = "unknown" if job.may_write else "no"
     rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
-    session.remember(job.settings)
+    session.remember(job.settings, certain=not job.may_write)
     session.sound = True
     if len(rows) > job.max_rows:
         raise _too_many_rows(job)
@@ -174,7 +174,7 @@ async def _run_in_transaction(session: Session, job: _Job, statement: Statement,
         raise _too_many_rows(job)
     job.applied_if_lost = "unknown"
     await session.command("COMMIT")
-    session.remember(job.settings)
+    session.remember(job.settings, certain=not job.may_write)
     session.sound = True
     return statement, rows, tag
 

@@ -184,6 +184,10 @@ class TenantPool:
     async def close(self) -> None:
         """Close all idle connections and wait for those that are closing: call it when nothing runs any more."""
         self.drop_idle()
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait until the connections that are closing have closed."""
         while self._closing:
             await asyncio.gather(*self._closing)
 

@@ -26,20 +26,28 @@ def _message(kind: bytes, body: bytes) -> bytes:
 BEGIN: Final = command("BEGIN")
 
 
-def change_settings(had: Mapping[str, str], wanted: Mapping[str, str]) -> bytes:
+def change_settings(had: Mapping[str, str | None], wanted: Mapping[str, str]) -> bytes:
     """Return the commands that lead from one set of session settings to another; nothing where they are equal.
 
-    Raises `Refusal` for a value that PostgreSQL's text cannot hold, ValueError
-    for a name that is not a custom setting's.
+    A value of None in `had` is not known. Raises `Refusal` for a value that
+    PostgreSQL's text cannot hold, ValueError for a name that is not a custom setting's.
     """
     if had == wanted:
         return b""
-    sets = [command(f"SET {_name(n)} = {_quoted(n, v)}") for n, v in wanted.items() if had.get(n) != v]
-    resets = [command(f"RESET {_name(name)}") for name in had if name not in wanted]
-    return b"".join(sets + resets)
+    sets = [_set(name, value) for name, value in wanted.items() if had.get(name) != value]
+    return b"".join(sets + [_reset(name) for name in had if name not in wanted])
+
+
+@lru_cache(maxsize=2048)
+def _set(name: str, value: str) -> bytes:
+    return command(f"SET {_name(name)} = {_quoted(name, value)}")
 
 
 @lru_cache(maxsize=256)
+def _reset(name: str) -> bytes:
+    return command(f"RESET {_name(name)}")
+
+
 def _name(name: str) -> str:
     """Quote each part. Only custom settings, which have a dot, may be set: never `role` or `search_path`."""
     parts = name.split(".")

@@ -61,7 +61,7 @@ class Session:
         self.fresh = True
         self.expired = False
         self.idle_since = 0.0
-        self.settings: Mapping[str, str] = {}
+        self.settings: Mapping[str, str | None] = {}
         self._protocol: Final = connection._protocol
         self._transport: Final = connection._transport
         self._statements: OrderedDict[str, Statement] = OrderedDict()
@@ -140,9 +140,16 @@ class Session:
         self.meter.stop()
         return rows, tag or b""
 
-    def remember(self, settings: Mapping[str, str]) -> None:
-        """Note the custom settings that the session has from now on."""
-        if settings != self.settings:
+    def remember(self, settings: Mapping[str, str], *, certain: bool) -> None:
+        """Note the custom settings that the session has from now on.
+
+        They are not `certain` after code of the tenant's own may have run (a
+        trigger, a function): it could have set them too. The next statement
+        then sets all of its own again.
+        """
+        if not certain:
+            self.settings = dict.fromkeys(settings)
+        elif settings != self.settings:
             self.settings = dict(settings)
 
     async def command(self, sql: str) -> None:

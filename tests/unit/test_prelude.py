@@ -27,6 +27,15 @@ def test_only_what_differs_is_set() -> None:
     assert commands(prelude.change_settings(had, {"app.user": "1"})) == ['RESET "app"."org"']
 
 
+def test_what_is_not_known_is_set_again() -> None:
+    """A setting that other code may have changed is set, or reset, whatever it is to be."""
+    had = {"app.user": None, "app.org": None}
+    assert commands(prelude.change_settings(had, {"app.user": "1"})) == [
+        'SET "app"."user" = \'1\'',
+        'RESET "app"."org"',
+    ]
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")))
 def test_a_value_stays_one_literal(value: str) -> None:
     """Whatever a claim holds, it is inside the quotes."""

@@ -1,5 +1,6 @@
 """A server and a tenant as the database room's tests handle them."""
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,6 +103,14 @@ class Tenant:
     async def admin(self, sql: str, *values: Any) -> list[Any]:
         """Run SQL in the tenant's database as the superuser."""
         return await self.postgres.query(sql, *values, database=self.name)
+
+    async def have_left(self) -> bool:
+        """Say whether all of the tenant's sessions end within two seconds."""
+        for _ in range(100):
+            if not await self.backends():
+                return True
+            await asyncio.sleep(0.02)
+        return False
 
     def backends(self) -> Any:
         """Return the server's own view of the tenant's sessions."""

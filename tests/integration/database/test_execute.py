@@ -125,6 +125,23 @@ async def test_a_statement_does_not_run_when_its_settings_cannot_be_set(table: T
     assert await count(table) == 0
 
 
+async def test_settings_that_a_trigger_changes_do_not_reach_the_next_statement(table: Tenant) -> None:
+    """Code in the database may set what it likes: the next statement has its own settings all the same."""
+    await table.admin(
+        "CREATE FUNCTION public.impersonate() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN SET app.org = ''root''; PERFORM set_config(''app.user'', ''root'', false); RETURN NEW; END';"
+        "CREATE TRIGGER impersonate BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION impersonate()"
+    )
+    sql = "SELECT current_setting('app.user', true) || '/' || current_setting('app.org', true)"
+    settings = {"app.user": "1", "app.org": "2"}
+    for number, returning in enumerate(("", " RETURNING id")):
+        assert await table.value(sql, settings=settings) == "1/2"
+        await table.run(f"INSERT INTO t VALUES ($1){returning}", number, writes=True, settings=settings)
+        assert await table.value(sql, settings=settings) == "1/2"
+        await table.run(f"INSERT INTO t VALUES ($1){returning}", number + 5, writes=True, settings=settings)
+        assert await table.value(sql, settings={"app.user": "1"}) == "1/"
+
+
 async def test_settings_never_leak_between_requests(tenant: Tenant) -> None:
     """In any order of successes, failures and refusals on few connections, each statement sees its own settings."""
     dice = random.Random(20251121)  # noqa: S311 - a repeatable order of events
