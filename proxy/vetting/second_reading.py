@@ -45,7 +45,7 @@ class Reading:
 
 def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
     """Yield, in words, each thing that PostgreSQL touches beyond the verdict."""
-    for table, found in reading.relations.items():
+    for table, found in sorted(reading.relations.items(), key=lambda item: item[0]):
         yield from _beyond("reads", table, found.reads, touched.reads.get(table))
         yield from _beyond("inserts", table, found.inserts, touched.inserts.get(table))
         yield from _beyond("updates", table, found.updates, touched.updates.get(table))
