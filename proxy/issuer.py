@@ -8,6 +8,7 @@ they cannot be read any more, the last good ones stay in force.
 import asyncio
 import contextlib
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
@@ -52,7 +53,8 @@ def parse_documents(documents: Documents) -> Keys:
     faults = []
     for name, data in documents.items():
         try:
-            keys += [parse_pem(data, Path(name).stem)] if b"-----BEGIN" in data else parse_jwks(data)
+            is_pem = name.endswith(".pem") or b"-----BEGIN" in data
+            keys += [parse_pem(data, Path(name).stem)] if is_pem else parse_jwks(data)
         except KeyInvalid as exc:
             faults.append(f"{name}: {exc}")
     if faults:
@@ -153,5 +155,9 @@ def _fetch(url: str) -> bytes:
     ways = [urllib.request.ProxyHandler({})] if url.startswith("http:") else []
     opener = urllib.request.build_opener(_NoRedirects(), *ways)
     request = urllib.request.Request(url, headers={"Accept": "application/jwk-set+json, application/json"})  # noqa: S310
-    with opener.open(request, timeout=FETCH_TIMEOUT_S) as response:
-        return _within_limit(response.read(LARGEST_BYTES + 1), url)
+    try:
+        with opener.open(request, timeout=FETCH_TIMEOUT_S) as response:
+            return _within_limit(response.read(LARGEST_BYTES + 1), url)
+    except urllib.error.HTTPError as exc:
+        with exc:
+            raise KeyInvalid(f"{url}: cannot be read: the answer is {exc.code}") from None
