@@ -13,7 +13,9 @@ class Touched:
     """All that a statement reads, writes and calls, as vetting understood it.
 
     `reads` and `writes` map a table to columns (`*` stands for every column:
-    a whole-row reference, `count(*)` needs none). `deletes` and `locks` name tables.
+    a whole-row reference, `count(*)` needs none). `deletes`, `locks` and
+    `unbounded` (a change of every row) name tables. `types` are those that
+    are not PostgreSQL's own plain ones.
     """
 
     reads: dict[TableName, frozenset[str]] = field(default_factory=dict)
@@ -21,7 +23,9 @@ class Touched:
     updates: dict[TableName, frozenset[str]] = field(default_factory=dict)
     deletes: frozenset[TableName] = frozenset()
     locks: frozenset[TableName] = frozenset()
+    unbounded: frozenset[TableName] = frozenset()
     functions: frozenset[str] = frozenset()
+    types: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

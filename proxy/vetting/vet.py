@@ -107,7 +107,9 @@ def _touched(uses: Uses) -> Touched:
     touched = Touched(
         deletes=frozenset(use.table for use in uses.tables if use.kind == "delete"),
         locks=frozenset(use.table for use in uses.tables if use.kind == "lock"),
+        unbounded=frozenset(use.table for use in uses.tables if use.kind.startswith("unbounded")),
         functions=frozenset(str(use) for use in uses.functions),
+        types=frozenset(f"{use.schema}.{use.name}" for use in uses.types),
     )
     into = {"select": touched.reads, "insert": touched.inserts, "update": touched.updates}
     for verb, table, column, _ in uses.columns:
