@@ -21,7 +21,8 @@ _MAX_PARAMETER = 65_535
 
 _SPACE = r"[ \t\n\r\f]"
 # A newline may hide in white space and in -- comments, and then '…' goes on in the next literal.
-_CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*)*[\n\r](?:[ \t\n\r\f]|--[^\n\r]*[\n\r])*'")
+# Possessive: nothing is tried twice, however many comments follow.
+_CONTINUED = re.compile(r"(?:[ \t\f]|--[^\n\r]*+)*+[\n\r](?:[ \t\n\r\f]|--[^\n\r]*+[\n\r])*+'")
 _TOKEN = re.compile(
     rf"""
       (?P<space>{_SPACE}+)
