@@ -34,6 +34,15 @@ class Grants:
 
     # --- what the resolver asks (`proxy.vetting.statement.Schema`) ---
 
+    @property
+    def complete(self) -> bool:
+        """Say whether a catalog told all there is."""
+        return self.relations is not None
+
+    def granted(self, table: TableName) -> bool:
+        """Say whether the role holds any grant on a table."""
+        return table in self.role.grants
+
     def columns(self, table: TableName) -> tuple[str, ...] | None:
         """Return a table's columns as the catalog has them."""
         return None if self.relations is None else self.relations.get(table)
@@ -54,7 +63,8 @@ def grants_of(policy: Policy, role: Role, catalog: Catalog | None) -> Grants:
         role=role,
         functions=_functions(policy.functions),
         types=frozenset(name if "." in name else f"public.{name}" for name in policy.types),
-        relations=None if catalog is None else catalog.relations,
+        # A catalog of nothing is nobody's: there would be no table to ask about.
+        relations=catalog.relations if catalog is not None and catalog.relations else None,
     )
 
 

@@ -6,7 +6,7 @@ no common table expression is spelled by a name that a table could have. So
 PostgreSQL either binds a name as it was judged or finds nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -15,7 +15,7 @@ from sqlglot import exp
 from proxy.policy.functions import BUILTIN
 from proxy.policy.model import TableName, Verb
 from proxy.vetting.denial import Denial
-from proxy.vetting.naming import output_name
+from proxy.vetting.naming import output_name, write_output_names
 from proxy.vetting.scope import (
     ROW_FUNCTIONS,
     SHAPELESS_FUNCTIONS,
@@ -43,6 +43,8 @@ from proxy.vetting.tree import (
 from proxy.vetting.verdict import Command
 
 Outputs = tuple[str, ...] | None
+# PostgreSQL's own limit (MaxTupleAttributeNumber). Stars of stars would double without end.
+_MOST_COLUMNS = 1_664
 
 
 @dataclass(slots=True)
@@ -69,6 +71,7 @@ def resolve(tree: Node, schema: Schema) -> Statement:
         parameter_count=resolver.parameter_count,
         uses=resolver.uses,
         renamed=resolver.renamed,
+        dropped=frozenset(resolver.dropped),
     )
 
 
@@ -82,9 +85,13 @@ class _Resolver:
         self.writes = False
         self.parameter_count = 0
         self.renamed: dict[str, str] = {}
+        self.dropped: set[int] = set()
         # The row that ON CONFLICT proposes keeps its name to itself.
         self._aliases: set[str] = {"excluded"}
+        self._numbers: dict[str, int] = {}
         self._common_tables = 0
+        # Set operations that read themselves: the first part names the columns for the others.
+        self._recursive: dict[int, CommonTable] = {}
 
     # --- statements ---
 
@@ -115,7 +122,10 @@ class _Resolver:
             env.update(zip(names, (table for _, table in tables), strict=True))
         for cte, table in tables:
             # A common table expression does not see itself unless WITH is RECURSIVE.
+            if recursive and table.columns is None:
+                self._recursive[id(cte.this)] = table
             outputs = self.statement(cte.this, outer, env)
+            write_output_names(cte.this)
             table.columns = _renamed(outputs, [column.name for column in cte.args["columns"]])
             env[cte.args["alias"].name] = table
         return env
@@ -152,12 +162,18 @@ class _Resolver:
         return outputs
 
     def _combined(self, node: Combined, outer: Scope | None, env: Environment) -> Outputs:
-        outputs = [self.statement(part, outer, env) for part in node.args["expressions"]]
-        selected = _SelectList([], outputs[0], dict.fromkeys(outputs[0] or ()))
+        first, *rest = node.args["expressions"]
+        outputs = self.statement(first, outer, env)
+        write_output_names(first)
+        if id(node) in self._recursive:
+            self._recursive[id(node)].columns = outputs
+        for part in rest:
+            self.statement(part, outer, env)
+        selected = _SelectList([], outputs, dict.fromkeys(outputs or ()))
         self._closing_clauses(node, Scope(outer), env, selected, strict=bool(node.args["operators"]))
         if node.args.get("locks"):
             raise Denial("syntax-known", "FOR UPDATE is not available with a query in parentheses or a set operation")
-        return outputs[0]
+        return outputs
 
     def _select(self, node: exp.Select, outer: Scope | None, env: Environment) -> Outputs:
         scope = Scope(outer)
@@ -183,9 +199,10 @@ class _Resolver:
     ) -> None:
         order = node.args.get("order")
         for item in order.expressions if order is not None else ():
-            if strict and isinstance(item.this, exp.Column) and len(item.this.args["parts_"]) == 1:
+            name = _bare_name(_inside(item.this))
+            if strict and name is not None:
                 # After a set operation only output names can be ordered by.
-                item.this.set("spelled", (item.this.args["parts_"][0].name,))
+                _inside(item.this).set("spelled", (name,))
                 continue
             self._output_or_expression(item.this, scope, env, selected)
         nothing = Scope(scope.parent)
@@ -225,7 +242,7 @@ class _Resolver:
                 more = [output_name(item)]
             for name in more or ():
                 implicit[name] = None if isinstance(item, exp.Alias | exp.Column | exp.Star) else index
-            names = None if names is None or more is None else [*names, *more]
+            names = _joined(names, more, at(item))
         implicit.pop("?column?", None)
         return _SelectList(items, None if names is None else tuple(names), implicit)
 
@@ -234,17 +251,19 @@ class _Resolver:
         for source in sources:
             if source.table is not None:
                 self._read(source, ALL, at(node))
-            names = None if names is None or source.columns is None else [*names, *source.columns]
+            names = _joined(names, source.columns, at(node))
         return names
 
     def _source_of_star(self, node: exp.Column, scope: Scope) -> Source:
         parts = [part.name for part in node.args["parts_"]]
+        self._drop_schema(node, parts)
         source = self._find_source(parts, scope, at(node))
         node.set("spelled", (source.alias,))
         return source
 
     def _output_or_expression(self, node: Node, scope: Scope, env: Environment, selected: _SelectList) -> None:
         """Resolve an item of ORDER BY or DISTINCT ON, where an output name goes before a column."""
+        node = _inside(node)
         name = _bare_name(node)
         if name is not None and name in selected.implicit:
             self._spell_output(node, name, selected)
@@ -257,6 +276,7 @@ class _Resolver:
             for item in node.expressions:
                 self._grouping(item, scope, env, selected)
             return
+        node = _inside(node)
         name = _bare_name(node)
         if name is not None and name in selected.implicit and not self._has_column(name, scope):
             self._spell_output(node, name, selected)
@@ -381,10 +401,13 @@ class _Resolver:
             )
         node.set("spelled", tuple(table))
         self.uses.columns.append(ColumnUse("select", table, None, at(node)))
+        known = self.schema.columns(table)
+        if known is None and self.schema.complete and self.schema.granted(table):
+            raise Denial("names-resolved", f"table {table} does not exist", code="42P01", at=at(node))
         return Source(
             name,
             spelled,
-            self.schema.columns(table),
+            known,
             table=table,
             listed=self.schema.listed(table),
             aliased=alias is not None,
@@ -392,6 +415,7 @@ class _Resolver:
 
     def _derived(self, node: exp.Subquery, scope: Scope, env: Environment) -> Source:
         outputs = self.statement(node.this, scope if node.args.get("lateral") else scope.parent, env)
+        write_output_names(node.this)
         alias = node.args.get("alias")
         name = alias.this.name if alias is not None else None
         columns = [column.name for column in alias.args["columns"]] if alias is not None else []
@@ -411,13 +435,13 @@ class _Resolver:
         for definition in node.args.get("definitions") or ():
             self._type(definition.args["kind"])
         columns = self._function_columns(node, call, table, name)
-        if spelled != name and columns is not None and not node.args.get("definitions"):
-            # The one column of a plain function is named after its alias: keep the caller's name for it.
+        if columns is not None and not node.args.get("definitions") and (table is None or len(columns) == 1):
+            # Written out, they are the columns' names, whichever function of this name PostgreSQL takes.
             names = [exp.Identifier(this=column, quoted=True) for column in columns]
             node.set("alias", exp.TableAlias(this=exp.Identifier(this=spelled, quoted=True), columns=names))
         if table is not None:
             self.uses.columns.append(ColumnUse("select", table, ALL, at(node)))
-        return Source(name, spelled, columns, aliased=True)
+        return Source(name, spelled, columns, listed=_given_columns(node), aliased=True)
 
     def _granted_relation(self, call: Call) -> TableName | None:
         """Return the name of a function that is granted as a table, if the catalog or the policy knows one."""
@@ -432,14 +456,15 @@ class _Resolver:
     def _function_columns(
         self, node: FunctionSource, call: Call, table: TableName | None, name: str
     ) -> tuple[str, ...] | None:
-        alias = node.args.get("alias")
-        given = [column.name for column in alias.args["columns"]] if alias is not None else []
         function = str(call.args["this"])
         columns: tuple[str, ...] | None
         if node.args.get("definitions"):
             columns = tuple(definition.this.name for definition in node.args["definitions"])
         elif table is not None:
             columns = self.schema.columns(table)
+            if columns == (function,):
+                # A function of plain values: PostgreSQL names the one column after the alias.
+                columns = (name,)
         elif call.args["schema"] != "pg_catalog" or function in SHAPELESS_FUNCTIONS:
             columns = None
         elif function == "unnest":
@@ -448,16 +473,14 @@ class _Resolver:
             columns = ROW_FUNCTIONS.get(function, (name,))
         if columns is not None and node.args.get("ordinality"):
             columns = (*columns, "ordinality")
-        return _renamed(columns, given)
+        return _renamed(columns, _given_columns(node))
 
     def _unique(self, name: str) -> str:
         """Return an alias that no other source of the statement has."""
-        # PostgreSQL cuts names at 63 bytes: a long one could not be told apart by its end.
-        stem = name if len(name.encode()) <= 50 else "source"
-        spelled, number = name, 1
+        spelled = name
         while spelled in self._aliases:
-            spelled = f"{stem} {number}"
-            number += 1
+            number = self._numbers[name] = self._numbers.get(name, 0) + 1
+            spelled = f"{name.encode()[:40].decode(errors='ignore')} {number}"
         self._aliases.add(spelled)
         if spelled != name:
             self.renamed[spelled] = name
@@ -662,6 +685,7 @@ class _Resolver:
             return
         parts = [part.name for part in node.args["parts_"]]
         if len(parts) > 1:
+            self._drop_schema(node, parts[:-1])
             source = self._find_source(parts[:-1], scope, at(node))
             self._bind(node, source, parts[-1])
         else:
@@ -723,6 +747,11 @@ class _Resolver:
         node.set("star", True)
         node.set("spelled", (source.alias,))
 
+    def _drop_schema(self, node: exp.Column, source: list[str]) -> None:
+        """Note that `schema.table.column` is spelled by the table's alias alone."""
+        if len(source) > 1:
+            self.dropped.add(node.args["parts_"][0].args["at"])
+
     def _find_source(self, parts: list[str], scope: Scope, place: int | None) -> Source:
         level: Scope | None = scope
         while level is not None:
@@ -735,8 +764,17 @@ class _Resolver:
         raise Denial("names-resolved", f'there is no "{".".join(parts)}" in FROM here', code="42P01", at=place)
 
     def _bind(self, node: exp.Column, source: Source, column: str) -> None:
-        if source.has(column) is False:
+        has = source.has(column)
+        if has is False:
             self._absent(column, [source], at(node))
+        if has is None and source.table is None and self.schema.complete:
+            # What is no column here would be a call: PostgreSQL reads `f.x` as `x(f)`.
+            raise Denial(
+                "names-resolved",
+                f'it is not known whether "{source.name}" has a column "{column}"',
+                hint="Name the columns of a function in FROM: function(…) AS alias (column, …).",
+                at=at(node),
+            )
         node.set("spelled", (source.alias, column))
         if source.table is not None:
             self._read(source, column, at(node))
@@ -755,11 +793,34 @@ def _bare_name(node: Node) -> str | None:
     return None
 
 
+def _inside(node: Node) -> Node:
+    """Return what parentheses around one expression hold: PostgreSQL's grammar forgets them."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
+def _given_columns(node: FunctionSource) -> tuple[str, ...]:
+    """Return the column names that a function's alias gives."""
+    alias = node.args.get("alias")
+    return tuple(column.name for column in alias.args["columns"]) if alias is not None else ()
+
+
 def _is_query(node: Node) -> bool:
     return isinstance(node, exp.Select | exp.Values | Combined)
 
 
-def _renamed(columns: Outputs, given: list[str]) -> Outputs:
+def _joined(names: list[str] | None, more: Sequence[str] | None, place: int | None) -> list[str] | None:
+    """Return the names with more of them; None where some are not known."""
+    if names is None or more is None:
+        return None
+    if len(names) + len(more) > _MOST_COLUMNS:
+        raise Denial("statement-size", f"a query has more than {_MOST_COLUMNS} columns", at=place)
+    names.extend(more)
+    return names
+
+
+def _renamed(columns: Outputs, given: Sequence[str]) -> Outputs:
     """Return output columns under an alias's column list, which may be shorter."""
     if columns is None:
         return None

@@ -52,7 +52,11 @@ class Uses:
 
 @dataclass(slots=True)
 class Statement:
-    """A statement whose every name is bound. `renamed` maps spelled names to the caller's."""
+    """A statement whose every name is bound.
+
+    `renamed` maps spelled names to the caller's. `dropped` has the places of
+    names that the spelling leaves out: the schema of `schema.table.column`.
+    """
 
     tree: Node
     command: Command
@@ -60,10 +64,18 @@ class Statement:
     parameter_count: int
     uses: Uses
     renamed: Mapping[str, str]
+    dropped: frozenset[int] = frozenset()
 
 
 class Schema(Protocol):
     """What is known of tables: exactly (a catalog) or in part (a policy's column lists)."""
+
+    @property
+    def complete(self) -> bool:
+        """Say whether all there is is known, so that a table without known columns does not exist."""
+
+    def granted(self, table: TableName) -> bool:
+        """Say whether the policy grants anything on this table."""
 
     def columns(self, table: TableName) -> tuple[str, ...] | None:
         """Return the table's columns in PostgreSQL's order, or None where only the policy is known."""

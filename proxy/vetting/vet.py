@@ -45,7 +45,9 @@ def vet(sql: str, policy: Policy, role: str, catalog: Catalog | None = None) -> 
         return _judge(tokens, fingerprint, sql, policy, grants_of(policy, known, catalog), named=named)
     except Denial as denial:
         return _denied(denial, sql, fingerprint)
-    except (RecursionError, Exception) as exc:  # noqa: BLE001 - what vetting cannot judge must not run
+    except RecursionError:
+        return Denied("statement-size", "the statement nests too deep", fingerprint=fingerprint)
+    except Exception as exc:  # noqa: BLE001 - what vetting cannot judge must not run
         return Denied(
             "vetting-failed",
             "the statement could not be judged",
@@ -66,7 +68,7 @@ def _judge(  # noqa: PLR0913 - what a judgement rests on
     if violation is not None and (violation.final or policy.mode == "enforce"):
         return _denied(violation, sql, fingerprint)
     text = spell(statement.tree)
-    regenerated_faithfully(tokens, text, statement.renamed)
+    regenerated_faithfully(tokens, text, statement)
     return Allowed(
         sql=text,
         command=statement.command,

@@ -26,7 +26,7 @@ WORD, NAME = TokenType.VAR, TokenType.IDENTIFIER
 STRING, NUMBER, PARAMETER = TokenType.STRING, TokenType.NUMBER, TokenType.PARAMETER
 OPERATOR, MARK, END = TokenType.CARET_AT, TokenType.COLON, TokenType.BREAK
 
-_NAMES = (WORD, NAME)
+_NEAR = {END: "the end of the statement", STRING: "a string"}
 _T = TypeVar("_T")
 
 
@@ -44,6 +44,7 @@ class Cursor(PostgresParser):
         self._tokens = tokens
         self._tokens_size = len(tokens)
         self._index = -1
+        self._open_joins = 0
         self._advance()
 
     @property
@@ -101,7 +102,8 @@ class Cursor(PostgresParser):
 
     def unexpected(self, expected: str | None = None) -> NoReturn:
         """Deny at the current token."""
-        near = "the end of the statement" if self._curr.token_type is END else f'"{self._curr.text[:40]}"'
+        # A string may be somebody's data: it is not repeated.
+        near = _NEAR.get(self._curr.token_type) or f'"{self._curr.text[:40]}"'
         message = f"the statement cannot be read at {near}"
         raise Denial("syntax-known", f"{message}: {expected}" if expected else message, at=self.place, syntax=True)
 

@@ -5,6 +5,7 @@ from sqlglot import exp
 from proxy.vetting.grammar.cursor import NAME, OPERATOR, WORD
 from proxy.vetting.grammar.expressions import ExpressionGrammar
 from proxy.vetting.keywords import AS_LABEL, COL_NAME, RESERVED
+from proxy.vetting.rules.statement_size import DEEPEST_NESTING, too_deep
 from proxy.vetting.tree import Call, Combined, FunctionSource, JoinChain, Node
 
 _JOIN_WORDS = frozenset({"cross", "full", "inner", "join", "left", "natural", "right"})
@@ -184,7 +185,7 @@ class QueryGrammar(ExpressionGrammar):
         join = exp.Join(this=self._source(), kind=kind, natural=natural)
         if natural or kind == "cross":
             return join
-        nested = self._joins()
+        nested = self._nested_joins()
         if nested:
             # a JOIN b JOIN c ON … ON …: the conditions close the joins from the inside.
             join.set("this", JoinChain(this=join.this, joins=nested))
@@ -197,6 +198,14 @@ class QueryGrammar(ExpressionGrammar):
         else:
             self.unexpected("ON or USING is expected")
         return join
+
+    def _nested_joins(self) -> list[exp.Join]:
+        self._open_joins += 1
+        if self._open_joins > DEEPEST_NESTING:
+            raise too_deep(self.place)
+        nested = self._joins()
+        self._open_joins -= 1
+        return nested
 
     def _source(self) -> Node:
         place = self.place

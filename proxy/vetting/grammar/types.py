@@ -41,6 +41,7 @@ _NAMED_TYPES: dict[str, tuple[int, ...]] = dict.fromkeys(
     (),
 ) | {"bpchar": (65_535,), "timestamptz": (6,), "timetz": (6,)}
 
+_UNAVAILABLE = ("bit", "national", "nchar")
 _INTERVAL_FIELDS = ("year", "month", "day", "hour", "minute", "second")
 
 
@@ -78,6 +79,8 @@ class TypeGrammar(Cursor):
         return node
 
     def _named_type(self, place: int) -> TypeName:
+        if self.word_ahead(*_UNAVAILABLE):
+            raise Denial("type-known", f"type {self._curr.text} is not available through the gateway", at=place)
         parts = [self.identifier("a type", RESERVED | COL_NAME)]
         while self.take_mark("."):
             parts.append(self.attribute())

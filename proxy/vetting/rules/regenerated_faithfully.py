@@ -1,9 +1,10 @@
 """regenerated-faithfully: the text that runs has every literal, parameter and name of the caller's, in order."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from proxy.vetting.denial import Denial
 from proxy.vetting.lexer import Token, tokenize
+from proxy.vetting.statement import Statement
 
 # Words that regenerating may drop or change without changing what is said.
 _NOISE = frozenset(
@@ -15,13 +16,14 @@ _NOISE = frozenset(
 _VALUES = frozenset({"string", "number", "parameter"})
 
 
-def regenerated_faithfully(tokens: list[Token], regenerated: str, renamed: Mapping[str, str]) -> None:
+def regenerated_faithfully(tokens: list[Token], regenerated: str, statement: Statement) -> None:
     """Deny when something of the caller's is missing from the regenerated text, or stands in another order."""
     again = tokenize(regenerated)
     if _values(tokens) != _values(again):
         raise _unfaithful("a value")
-    spelled = (renamed.get(name, name) for name in _names(again))
-    if not _is_subsequence(_names(tokens), spelled):
+    spelled = (statement.renamed.get(name, name) for name in _names(again))
+    wanted = _names(token for token in tokens if token.start not in statement.dropped)
+    if not _is_subsequence(wanted, spelled):
         raise _unfaithful("a name")
 
 

@@ -46,9 +46,10 @@ def statement_kind(tokens: list[Token]) -> None:
             hint=_HINTS.get(first.text, _ADMIN_HINT),
             at=first.start,
         )
+    shown = "a string" if first.kind == "string" else f'"{first.text[:40]}"'
     raise Denial(
         "statement-kind",
-        f'no statement begins with "{first.text[:40]}"',
+        f"no statement begins with {shown}",
         hint="Begin with SELECT, INSERT, UPDATE, DELETE, VALUES or WITH.",
         at=first.start,
         syntax=True,

@@ -6,8 +6,7 @@ from proxy.vetting.lexer import Token
 MOST_TOKENS = 8_000
 DEEPEST_NESTING = 40
 
-_OPENERS = frozenset({"(", "["})
-_CLOSERS = frozenset({")", "]"})
+_CLOSED_BY = {")": "(", "]": "[", "end": "case"}
 
 
 def statement_size(sql: str, limit_bytes: int) -> None:
@@ -29,11 +28,20 @@ def nesting(tokens: list[Token]) -> None:
             f"the statement has more than {MOST_TOKENS} words and signs",
             hint="Send long lists as one array parameter: id = ANY($1).",
         )
-    depth = 0
+    opened: list[str] = []
+    before = ""
     for token in tokens:
-        if token.kind == "mark":
-            depth += (token.text in _OPENERS) - (token.text in _CLOSERS)
-        elif token.kind == "word":
-            depth += (token.text == "case") - (token.text == "end")
-        if depth > DEEPEST_NESTING:
-            raise Denial("statement-size", f"the statement nests deeper than {DEEPEST_NESTING} levels", at=token.start)
+        # After a dot or AS, `case` and `end` are names.
+        if token.kind == "mark" or (token.kind == "word" and before not in {".", "as"}):
+            if token.text in _CLOSED_BY.values():
+                opened.append(token.text)
+            elif opened and opened[-1] == _CLOSED_BY.get(token.text):
+                opened.pop()
+        if len(opened) > DEEPEST_NESTING:
+            raise too_deep(token.start)
+        before = token.text
+
+
+def too_deep(place: int) -> Denial:
+    """Return the denial of a statement that nests deeper than `DEEPEST_NESTING`."""
+    return Denial("statement-size", f"the statement nests deeper than {DEEPEST_NESTING} levels", at=place)
