@@ -1,0 +1,2 @@
+-- why: BETWEEN and its kin
+SELECT id FROM calls WHERE cost BETWEEN 1 AND 2 OR id NOT BETWEEN SYMMETRIC 9 AND 2 ORDER BY id

@@ -1,0 +1,2 @@
+-- why: count(*) reads no column
+SELECT count(*) FROM customers

@@ -1,0 +1,2 @@
+-- why: every row, where the policy says so
+DELETE FROM settings

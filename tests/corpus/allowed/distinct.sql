@@ -1,0 +1,2 @@
+-- why: DISTINCT
+SELECT DISTINCT status FROM calls ORDER BY status

@@ -1,0 +1,2 @@
+-- why: dollar quotes
+SELECT $$it's$$, $tag$ $$ nested $$ $tag$, $_$\n$_$

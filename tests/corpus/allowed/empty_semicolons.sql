@@ -1,0 +1,2 @@
+-- why: nothing between semicolons is nothing
+SELECT 1 ;;

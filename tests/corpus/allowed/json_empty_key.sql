@@ -1,0 +1,2 @@
+-- why: an empty key is a key
+SELECT details -> '' FROM calls WHERE id = 1

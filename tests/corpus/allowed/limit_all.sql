@@ -1,0 +1,2 @@
+-- why: LIMIT ALL
+SELECT id FROM agents ORDER BY id LIMIT ALL

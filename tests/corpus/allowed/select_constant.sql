@@ -1,0 +1,2 @@
+-- why: a worker's health check
+SELECT 1

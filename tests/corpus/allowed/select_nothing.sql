@@ -1,0 +1,2 @@
+-- why: PostgreSQL allows an empty select list
+SELECT FROM calls

@@ -1,0 +1,2 @@
+-- why: `select: all` covers the star
+SELECT * FROM settings ORDER BY key

@@ -1,0 +1,2 @@
+-- why: quotes inside strings
+SELECT 'it''s', 'a\b', '', 'two words', '-- no comment', '/* nor this */', ';'

@@ -1,0 +1,2 @@
+-- why: any character inside quotes
+SELECT 'äöü € 😀', E'\u20AC'

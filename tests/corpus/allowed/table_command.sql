@@ -1,0 +1,2 @@
+-- why: TABLE is SELECT *
+TABLE settings ORDER BY key

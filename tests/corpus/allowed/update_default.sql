@@ -1,0 +1,2 @@
+-- why: DEFAULT as a value
+UPDATE calls SET cost = DEFAULT WHERE id = 3 RETURNING cost

@@ -1,0 +1,3 @@
+-- why: parameters next to commas and parentheses
+-- params: ["1", "2", "3", "4"]
+VALUES ($1,$2),($3,$4)

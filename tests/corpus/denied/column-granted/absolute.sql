@@ -1,0 +1,3 @@
+-- why: a column after the prefix operator @
+-- as: shop-reader
+SELECT @ salary FROM users

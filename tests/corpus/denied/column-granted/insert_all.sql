@@ -1,0 +1,2 @@
+-- why: an insert without a column list writes all
+INSERT INTO customers VALUES (DEFAULT, 'x')

@@ -1,0 +1,2 @@
+-- why: a column that does not exist, of a table that is not granted whole
+SELECT nonsense FROM agents

@@ -1,0 +1,2 @@
+-- why: `*` in RETURNING
+DELETE FROM calls WHERE id = 1 RETURNING *

@@ -1,0 +1,2 @@
+-- why: `*` with single columns granted
+SELECT * FROM agents

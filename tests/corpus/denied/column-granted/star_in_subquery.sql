@@ -1,0 +1,2 @@
+-- why: `*` in a subquery
+SELECT id FROM (SELECT * FROM agents) a

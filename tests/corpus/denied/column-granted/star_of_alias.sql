@@ -1,0 +1,2 @@
+-- why: `alias.*` with single columns granted
+SELECT a.* FROM agents a

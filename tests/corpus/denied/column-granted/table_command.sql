@@ -1,0 +1,2 @@
+-- why: TABLE reads every column
+TABLE customers

@@ -1,0 +1,2 @@
+-- why: the whole row as a value
+SELECT to_jsonb(a) FROM agents a

@@ -1,0 +1,2 @@
+-- why: the whole row as text
+SELECT concat(a) FROM agents a

@@ -1,0 +1,2 @@
+-- why: the whole row in a comparison
+SELECT 1 FROM agents a WHERE a = a

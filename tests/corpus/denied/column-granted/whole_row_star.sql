@@ -1,0 +1,2 @@
+-- why: the whole row by its star
+SELECT count(a.*) FROM agents a

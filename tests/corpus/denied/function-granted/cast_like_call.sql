@@ -1,0 +1,2 @@
+-- why: a type called as a function
+SELECT regclass('secrets')

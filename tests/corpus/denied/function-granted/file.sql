@@ -1,0 +1,2 @@
+-- why: files of the server
+SELECT pg_read_file('/etc/passwd')

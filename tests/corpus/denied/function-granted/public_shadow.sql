@@ -1,0 +1,2 @@
+-- why: a schema that does not hold the granted function
+SELECT public.lower(name) FROM agents

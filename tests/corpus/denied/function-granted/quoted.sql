@@ -1,0 +1,2 @@
+-- why: a function by its quoted name
+SELECT "pg_sleep"(1)

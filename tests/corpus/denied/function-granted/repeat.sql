@@ -1,0 +1,2 @@
+-- why: much out of little
+SELECT repeat('x', 1000000000)

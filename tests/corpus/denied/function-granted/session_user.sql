@@ -1,0 +1,2 @@
+-- why: a word that is a function
+SELECT current_user

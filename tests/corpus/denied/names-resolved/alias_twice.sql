@@ -1,0 +1,2 @@
+-- why: one alias for two sources
+SELECT 1 FROM agents a, calls a

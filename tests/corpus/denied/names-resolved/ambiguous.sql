@@ -1,0 +1,2 @@
+-- why: a column of two tables
+SELECT id FROM agents, calls

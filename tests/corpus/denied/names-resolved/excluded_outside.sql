@@ -1,0 +1,2 @@
+-- why: EXCLUDED outside of ON CONFLICT
+SELECT excluded.key FROM settings

@@ -1,0 +1,3 @@
+-- why: table.function is a call in disguise
+-- needs: catalog
+SELECT s.to_jsonb FROM settings s

@@ -1,0 +1,2 @@
+-- why: an alias hides the table's name
+SELECT agents.id FROM agents a

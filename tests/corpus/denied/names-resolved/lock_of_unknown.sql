@@ -1,0 +1,2 @@
+-- why: a lock on nothing
+SELECT id FROM calls FOR UPDATE OF agents

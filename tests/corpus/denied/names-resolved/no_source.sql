@@ -1,0 +1,2 @@
+-- why: a column of nothing
+SELECT id

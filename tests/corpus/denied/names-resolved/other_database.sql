@@ -1,0 +1,2 @@
+-- why: a table of another database
+SELECT id FROM other.public.agents

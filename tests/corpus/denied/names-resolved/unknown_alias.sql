@@ -1,0 +1,2 @@
+-- why: an alias that FROM does not have
+SELECT x.id FROM agents a

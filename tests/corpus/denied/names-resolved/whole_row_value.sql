@@ -1,0 +1,2 @@
+-- why: a whole row as a column
+SELECT s FROM settings s

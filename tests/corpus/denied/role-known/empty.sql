@@ -1,0 +1,3 @@
+-- why: an empty role is none
+-- as: Agent
+SELECT 1

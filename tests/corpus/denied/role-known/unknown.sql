@@ -1,0 +1,3 @@
+-- why: a role that the policy does not have
+-- as: nobody
+SELECT 1

@@ -1,0 +1,2 @@
+-- why: a view
+SELECT id FROM call_summary FOR UPDATE

@@ -1,0 +1,2 @@
+-- why: nothing but a comment
+/* hello */

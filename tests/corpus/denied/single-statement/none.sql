@@ -1,0 +1,2 @@
+-- why: nothing at all
+;

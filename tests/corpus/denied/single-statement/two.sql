@@ -1,0 +1,2 @@
+-- why: two statements
+SELECT 1; DELETE FROM calls

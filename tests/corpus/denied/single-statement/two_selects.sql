@@ -1,0 +1,2 @@
+-- why: two harmless statements
+SELECT 1; SELECT 2;

@@ -1,0 +1,2 @@
+-- why: not a query and no change of rows
+RESET ALL

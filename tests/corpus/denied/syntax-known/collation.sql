@@ -1,0 +1,2 @@
+-- why: a collation outside pg_catalog
+SELECT name FROM agents ORDER BY name COLLATE public.mine

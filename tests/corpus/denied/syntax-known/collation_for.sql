@@ -1,0 +1,2 @@
+-- why: COLLATION FOR
+SELECT collation for (name) FROM agents

@@ -1,0 +1,2 @@
+-- why: a comment that is not closed
+SELECT 1 /* and so on

@@ -1,0 +1,2 @@
+-- why: DEFAULT where no column waits for it
+SELECT DEFAULT

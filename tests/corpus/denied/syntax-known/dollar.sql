@@ -1,0 +1,2 @@
+-- why: a dollar quote that is not closed
+SELECT $a$ $b$

@@ -1,0 +1,2 @@
+-- why: names in brackets
+SELECT [id] FROM agents

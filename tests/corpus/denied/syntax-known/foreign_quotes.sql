@@ -1,0 +1,2 @@
+-- why: backticks
+SELECT `id` FROM agents

@@ -1,0 +1,2 @@
+-- why: LIMIT with two numbers
+SELECT id FROM agents LIMIT 1, 2

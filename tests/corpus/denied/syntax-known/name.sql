@@ -1,0 +1,2 @@
+-- why: a quoted name that is not closed
+SELECT "a

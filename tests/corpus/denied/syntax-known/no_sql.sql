@@ -1,0 +1,2 @@
+-- why: words that are no statement
+SELECT WHERE AND

@@ -1,0 +1,2 @@
+-- why: an operator that anybody could have made
+SELECT 1 *~ 2

@@ -1,0 +1,2 @@
+-- why: there is no parameter 0
+SELECT $0

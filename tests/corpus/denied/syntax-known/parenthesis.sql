@@ -1,0 +1,2 @@
+-- why: a parenthesis that is not closed
+SELECT (1

@@ -1,0 +1,2 @@
+-- why: a reserved word as a name
+SELECT id FROM table

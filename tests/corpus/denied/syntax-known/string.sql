@@ -1,0 +1,2 @@
+-- why: a string that is not closed
+SELECT 'a

@@ -1,0 +1,2 @@
+-- why: a number that runs into a letter
+SELECT 1a

@@ -1,0 +1,2 @@
+-- why: two operands side by side
+SELECT 1 2

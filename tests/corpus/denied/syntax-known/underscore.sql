@@ -1,0 +1,2 @@
+-- why: the same of digits in groups
+SELECT 1_000

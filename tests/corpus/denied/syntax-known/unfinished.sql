@@ -1,0 +1,2 @@
+-- why: a statement that ends too soon
+SELECT id FROM

@@ -1,0 +1,2 @@
+-- why: an escape with too few digits
+SELECT E'\u12'

@@ -1,0 +1,2 @@
+-- why: a column of the storage
+SELECT ctid FROM settings

@@ -1,0 +1,2 @@
+-- why: by its table
+SELECT s.xmax FROM settings s

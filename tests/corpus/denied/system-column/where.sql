@@ -1,0 +1,2 @@
+-- why: in WHERE
+DELETE FROM settings WHERE ctid = '(0,1)'

@@ -1,0 +1,2 @@
+-- why: a count alone is a read
+SELECT count(*) FROM secrets

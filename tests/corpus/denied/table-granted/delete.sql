@@ -1,0 +1,2 @@
+-- why: no delete granted
+DELETE FROM agents WHERE id = 1

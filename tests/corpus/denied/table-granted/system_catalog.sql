@@ -1,0 +1,2 @@
+-- why: the system catalogs
+SELECT rolname FROM pg_catalog.pg_roles

@@ -1,0 +1,2 @@
+-- why: the system catalogs without their schema
+SELECT relname FROM pg_class

@@ -1,0 +1,2 @@
+-- why: bit strings
+SELECT B'1010'

@@ -1,0 +1,2 @@
+-- why: a byte of a character
+SELECT E'\xC3\xA4'

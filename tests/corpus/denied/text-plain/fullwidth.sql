@@ -1,0 +1,2 @@
+-- why: parentheses that are none
+SELECT count（*） FROM agents

@@ -1,0 +1,2 @@
+-- why: hexadecimal strings
+SELECT X'1F'

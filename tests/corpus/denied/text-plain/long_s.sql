@@ -1,0 +1,2 @@
+-- why: another such letter
+SELECT id AS ſelect FROM agents

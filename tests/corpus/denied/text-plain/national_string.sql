@@ -1,0 +1,2 @@
+-- why: national strings
+SELECT N'text'

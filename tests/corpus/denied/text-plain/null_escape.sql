@@ -1,0 +1,2 @@
+-- why: an escape for NUL
+SELECT E'\000'

@@ -1,0 +1,2 @@
+-- why: half of a pair as an escape
+SELECT E'\uD800'

@@ -1,0 +1,2 @@
+-- why: a letter that nobody sees
+SELECT id​ FROM agents

@@ -1,0 +1,2 @@
+-- why: an array of an unknown type
+SELECT '{}'::regclass[]

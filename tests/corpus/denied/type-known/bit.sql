@@ -1,0 +1,2 @@
+-- why: bit strings without end
+SELECT 1::bit(80000000)

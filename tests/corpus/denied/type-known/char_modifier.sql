@@ -1,0 +1,2 @@
+-- why: a blank-padded bomb
+SELECT 'x'::char(100000000)

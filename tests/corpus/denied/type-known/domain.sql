@@ -1,0 +1,2 @@
+-- why: a domain whose check runs a function
+SELECT 'x'::evil.dom

@@ -1,0 +1,2 @@
+-- why: object ids
+SELECT 1::oid

@@ -1,0 +1,2 @@
+-- why: the internal type "char"
+SELECT 'x'::"char"

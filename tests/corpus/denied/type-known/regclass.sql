@@ -1,0 +1,2 @@
+-- why: a cast that probes the catalogs
+SELECT 'secrets'::regclass

@@ -1,0 +1,2 @@
+-- why: a table's row type
+SELECT NULL::secrets

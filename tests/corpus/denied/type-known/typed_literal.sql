@@ -1,0 +1,2 @@
+-- why: a type before a string
+SELECT regclass 'secrets'

@@ -1,0 +1,2 @@
+-- why: inside a common table expression
+WITH gone AS (DELETE FROM calls RETURNING id) SELECT count(*) FROM gone

@@ -1,0 +1,2 @@
+-- why: a deletion of every row
+DELETE FROM calls

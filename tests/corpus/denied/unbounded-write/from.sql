@@ -1,0 +1,2 @@
+-- why: FROM is no WHERE
+UPDATE calls SET cost = 0 FROM agents

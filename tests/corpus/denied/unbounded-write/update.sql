@@ -1,0 +1,2 @@
+-- why: an update of every row
+UPDATE calls SET status = 'failed'
