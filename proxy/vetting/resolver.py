@@ -295,7 +295,12 @@ class _Resolver:
     def _has_column(self, name: str, scope: Scope) -> bool:
         if name in scope.merged:
             return True
-        return any(source.has(name) is not False for source in scope.sources)
+        for source in scope.sources:
+            has = source.has(name)
+            # A table that the catalog does not have yet may hold any column; without a catalog, nothing runs.
+            if has or (has is None and self.schema.complete):
+                return True
+        return False
 
     # --- FROM ---
 

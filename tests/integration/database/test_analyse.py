@@ -43,8 +43,8 @@ STATEMENTS = [
     "SELECT 1",
     "SELECT * FROM customers",
     (
-        "SELECT c.email, count(*) FILTER (WHERE k.seconds > $1) FROM customers c LEFT JOIN calls k ON k.customer_id = c.id"
-        " GROUP BY c.email ORDER BY count DESC"
+        "SELECT c.email, count(*) FILTER (WHERE k.seconds > $1) FROM customers c"
+        " LEFT JOIN calls k ON k.customer_id = c.id GROUP BY c.email ORDER BY count DESC"
     ),
     "SELECT id FROM customers c JOIN long_calls USING (id) WHERE EXISTS (SELECT FROM calls WHERE customer_id = c.id)",
     "SELECT to_jsonb(c) FROM customers c",
