@@ -14,6 +14,7 @@ import asyncpg
 
 from proxy.database.catalog import load_catalog
 from proxy.database.codecs import Types, load_types
+from proxy.database.rights import excess
 from proxy.database.session import Session
 from proxy.errors import Refusal
 from proxy.policy.model import Policy
@@ -203,6 +204,20 @@ class TenantPool:
         finally:
             self.release(session)
         return catalog
+
+    async def excess(self, policy: Policy) -> list[str]:
+        """Return, in words, all that the tenant's login can do beyond its policy. Raises `Refusal` as `acquire` does.
+
+        It asks on a connection of its own: those of the pool know every value as text.
+        """
+        try:
+            connection = await self._log_in()
+            try:
+                return await excess(connection, policy)
+            finally:
+                await connection.close(timeout=self._server.connect_timeout_s)
+        except _CANNOT_CONNECT as exc:
+            raise _unavailable(exc) from exc
 
     async def probe(self) -> None:
         """Return if PostgreSQL answers this tenant's login. Raises `Refusal` as `acquire` does."""

@@ -25,13 +25,17 @@ _SCHEMAS = f"""
 SELECT n.nspname FROM pg_catalog.pg_namespace n
 WHERE {_USER_SCHEMA} AND pg_catalog.has_schema_privilege($1, n.oid, 'CREATE')
 """
-# Privilege functions see what comes by way of PUBLIC and of other roles, too.
+# Privilege functions see what comes by way of PUBLIC and of other roles, too. No type but names and text, and their
+# arrays: the driver looks others up with set_config, which a tenant's login may not call.
 _RELATIONS = f"""
 SELECT n.nspname, c.relname, c.relrowsecurity,
   pg_catalog.array_agg(a.attname::text ORDER BY a.attnum) AS columns,
-  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'SELECT') ORDER BY a.attnum) AS "select",
-  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'INSERT') ORDER BY a.attnum) AS "insert",
-  pg_catalog.array_agg(pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'UPDATE') ORDER BY a.attnum) AS "update",
+  pg_catalog.array_agg(a.attname::text)
+    FILTER (WHERE pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'SELECT')) AS "select",
+  pg_catalog.array_agg(a.attname::text)
+    FILTER (WHERE pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'INSERT')) AS "insert",
+  pg_catalog.array_agg(a.attname::text)
+    FILTER (WHERE pg_catalog.has_column_privilege($1, c.oid, a.attnum, 'UPDATE')) AS "update",
   pg_catalog.has_table_privilege($1, c.oid, 'DELETE') AS "delete",
   pg_catalog.has_table_privilege($1, c.oid, 'TRUNCATE') AS truncate,
   pg_catalog.has_table_privilege($1, c.oid, 'REFERENCES') AS "references",
@@ -108,7 +112,7 @@ async def _relations(connection: asyncpg.Connection, login: str) -> dict[TableNa
     return {
         TableName(record["nspname"], record["relname"]): RelationRights(
             all_columns=tuple(record["columns"]),
-            columns={verb: _held(record["columns"], record[verb]) for verb in COLUMN_VERBS},
+            columns={verb: frozenset(record[verb] or ()) for verb in COLUMN_VERBS},
             others=frozenset(
                 other for other in ("delete", "truncate", "references", "trigger", "owner") if record[other]
             ),
@@ -117,7 +121,3 @@ async def _relations(connection: asyncpg.Connection, login: str) -> dict[TableNa
         )
         for record in await connection.fetch(_RELATIONS, login)
     }
-
-
-def _held(columns: list[str], flags: list[bool]) -> frozenset[str]:
-    return frozenset(column for column, flag in zip(columns, flags, strict=True) if flag)

@@ -59,20 +59,20 @@ class Head:
         """
         if not self.authorization:
             raise Refusal(
-                "token-missing", "No token.", hint="Send the header `Authorization: Bearer <token or API key>`."
+                "token-missing", "there is no token", hint="Send the header `Authorization: Bearer <token or API key>`."
             )
         if len(self.authorization) > 1:
-            raise Refusal("token-invalid", "More than one Authorization header.", hint="Send one.")
+            raise Refusal("token-invalid", "there is more than one Authorization header", hint="Send one.")
         scheme, _, token = self.authorization[0].decode("latin-1").partition(" ")
         if scheme.lower() != "bearer":
             raise Refusal(
                 "token-missing",
-                "The Authorization header holds no bearer token.",
+                "the Authorization header holds no bearer token",
                 hint=_HOW_TO_LOG_IN,
             )
         token = token.strip()
         if not _TOKEN68.fullmatch(token):
-            raise Refusal("token-invalid", "What follows `Bearer` is no token.", hint="Send it as it was issued.")
+            raise Refusal("token-invalid", "what follows Bearer is no token", hint="Send it as it was issued.")
         return token
 
     def check_body(self, max_bytes: int) -> None:
@@ -80,7 +80,7 @@ class Head:
         if self.content_length is not None and self.content_length > max_bytes:
             raise too_large(max_bytes)
         if self.content_encoding and self.content_encoding.lower() != b"identity":
-            raise _unsupported("A compressed body is not read.", "Send the body without Content-Encoding.")
+            raise _unsupported("a compressed body is not read", "Send the body without Content-Encoding.")
         if self.content_type != b"application/json":
             _check_media_type(self.content_type.decode("latin-1"))
 
@@ -89,12 +89,12 @@ def _check_media_type(content_type: str) -> None:
     """Accept `application/json`, with no charset or with UTF-8 (RFC 8259 §8.1 knows no other)."""
     media_type, *settings = (part.strip().lower() for part in content_type.split(";"))
     if media_type != "application/json":
-        named = f"Content-Type is {media_type}, not application/json." if media_type else "Content-Type is missing."
+        named = f"Content-Type is {media_type}, not application/json" if media_type else "Content-Type is missing"
         raise _unsupported(named, "Send the header `Content-Type: application/json`.")
     for setting in settings:
         name, _, value = setting.partition("=")
         if name == "charset" and value.strip('"') not in _UTF8_NAMES:
-            raise _unsupported("The charset is not UTF-8.", "Encode the body in UTF-8.")
+            raise _unsupported("the charset is not UTF-8", "Encode the body in UTF-8.")
 
 
 def _unsupported(message: str, hint: str) -> Refusal:
@@ -105,7 +105,7 @@ def too_large(max_bytes: int) -> Refusal:
     """Make the refusal of a body that is over the limit."""
     return Refusal(
         "request-too-large",
-        f"The body is larger than {max_bytes} bytes.",
+        f"the body is larger than {max_bytes} bytes",
         hint="Send less at once, or raise PROXY_MAX_REQUEST_BYTES.",
     )
 
@@ -126,7 +126,7 @@ async def read_body(receive: Receive, max_bytes: int) -> bytes:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             return await _read_parts(message, receive, max_bytes)
     except TimeoutError as exc:
-        raise Refusal("request-timeout", "The body did not arrive in time.", retryable=True) from exc
+        raise Refusal("request-timeout", "the body did not arrive in time", retryable=True) from exc
 
 
 async def _read_parts(message: MutableMapping[str, Any], receive: Receive, max_bytes: int) -> bytes:

@@ -49,9 +49,9 @@ def parse_query(body: bytes) -> Query:
     values = _by_name(document)
     sql = values.get("query")
     if sql is None:
-        raise _bad("The body has no query.", _EXAMPLE)
+        raise _bad("the body has no query", _EXAMPLE)
     if not isinstance(sql, str):
-        raise _bad(f"query is {_kind(sql)}, not a string.", _EXAMPLE)
+        raise _bad(f"query is {_kind(sql)}, not a string", _EXAMPLE)
     return Query(sql, _parameters(values), _array_mode(values), _timeout_ms(values))
 
 
@@ -65,13 +65,13 @@ def _parse_document(body: bytes) -> dict[str, Any]:
         message, hint = _why_not_json(body, exc)
         raise _bad(message, hint) from exc
     if not isinstance(document, dict):
-        raise _bad(f"The body is {_kind(document)}, not a JSON object.", _EXAMPLE)
+        raise _bad(f"the body is {_kind(document)}, not a JSON object", _EXAMPLE)
     # What opens fewer than MAX_DEPTH brackets cannot be deeper: counting is quicker than walking.
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH or _SUSPECT_ESCAPE.search(body):
         for place, text in _strings(document):
             if _UNSTORABLE.search(text):
                 raise _bad(
-                    f"{place} holds {_what_is_unstorable(text)}.", "PostgreSQL's text cannot hold it: leave it out."
+                    f"{place} holds {_what_is_unstorable(text)}", "PostgreSQL's text cannot hold it: leave it out."
                 )
     return document
 
@@ -81,12 +81,12 @@ def _why_not_json(body: bytes, exc: ValueError) -> tuple[str, str]:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as undecodable:
-        return f"The body is not UTF-8 (at byte {undecodable.start}).", "Encode the body in UTF-8."
+        return f"the body is not UTF-8 (at byte {undecodable.start})", "Encode the body in UTF-8."
     if _SAYS_TOO_DEEP.search(str(exc)):
         raise _too_deep() from exc
     if "surrogate" in str(exc):
-        return "The body holds a lone surrogate.", "Send whole characters: a \\ud8xx escape needs its \\udcxx."
-    return f"The body is not JSON: {exc}.", _EXAMPLE
+        return "the body holds a lone surrogate", "Send whole characters: a \\ud8xx escape needs its \\udcxx."
+    return f"the body is not JSON: {exc}", _EXAMPLE
 
 
 def _by_name(document: dict[str, Any]) -> dict[str, Any]:
@@ -95,9 +95,9 @@ def _by_name(document: dict[str, Any]) -> dict[str, Any]:
     for key, value in document.items():
         name = _NAMES.get(key)
         if name is None:
-            raise _bad(f"Unknown key {_quoted(key)}.", f"Known keys: {', '.join(_NAMES)}.")
+            raise _bad(f"unknown key {_quoted(key)}", f"Known keys: {', '.join(_NAMES)}.")
         if name in values:
-            raise _bad(f"Both names of {name} are there.", "Give one.")
+            raise _bad(f"both names of {name} are there", "Give one.")
         values[name] = value
     return values
 
@@ -107,9 +107,9 @@ def _parameters(values: dict[str, Any]) -> list[Any]:
     if parameters is None:
         return []
     if not isinstance(parameters, list):
-        raise _bad(f"parameters is {_kind(parameters)}, not an array.", _EXAMPLE)
+        raise _bad(f"parameters is {_kind(parameters)}, not an array", _EXAMPLE)
     if len(parameters) > MAX_PARAMETERS:
-        raise _bad(f"There are {len(parameters)} parameters, and PostgreSQL takes {MAX_PARAMETERS}.", "Pass an array.")
+        raise _bad(f"there are {len(parameters)} parameters, and PostgreSQL takes {MAX_PARAMETERS}", "Pass an array.")
     return parameters
 
 
@@ -118,7 +118,7 @@ def _array_mode(values: dict[str, Any]) -> bool:
     if array_mode is None:
         return False
     if not isinstance(array_mode, bool):
-        raise _bad(f"arrayMode is {_kind(array_mode)}, not true or false.", "Leave it out for rows as objects.")
+        raise _bad(f"arrayMode is {_kind(array_mode)}, not true or false", "Leave it out for rows as objects.")
     return array_mode
 
 
@@ -128,7 +128,7 @@ def _timeout_ms(values: dict[str, Any]) -> int | None:
         return None
     if type(timeout_ms) is not int or timeout_ms < 1:
         raise _bad(
-            "timeoutMs is not a whole number of milliseconds, 1 or more.", "Leave it out for the policy's own limit."
+            "timeoutMs is not a whole number from 1 up", "Leave it out for the policy's own limit."
         )
     return timeout_ms
 
@@ -180,7 +180,7 @@ def _quoted(key: str) -> str:
 
 
 def _too_deep() -> Refusal:
-    return _bad(f"The body is nested deeper than {MAX_DEPTH} levels.", "Send deep documents as JSON in a string.")
+    return _bad(f"the body is nested deeper than {MAX_DEPTH} levels", "Send deep documents as JSON in a string.")
 
 
 def _bad(message: str, hint: str | None = None) -> Refusal:

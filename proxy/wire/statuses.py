@@ -94,14 +94,16 @@ def refusal_of(failed: StatementFailed) -> Refusal:
     stay in the log where the server is.
     """
     meaning = meaning_of(failed.code)
-    refusal = Refusal(meaning.error, failed.message, failed.code, applied=failed.applied, retryable=meaning.retryable)
+    refusal = Refusal(meaning.error, failed.message, failed.code, applied=failed.applied)
+    # What may have been written must be looked at before it is sent again.
+    refusal.retryable = meaning.retryable and failed.applied == "no"
     match meaning.error:
         case "database-unavailable":
-            refusal.message = "The database cannot be reached just now."
+            refusal.message = "PostgreSQL cannot be reached just now"
         case "overloaded":
-            refusal.message = "The database has no room for this statement just now."
+            refusal.message = "PostgreSQL has no room for this statement just now"
         case "internal":
-            refusal.message = "PostgreSQL met an internal error."
+            refusal.message = "PostgreSQL met an internal error"
         case "timeout":
             refusal.hint = (
                 failed.hint or "Make the statement cheaper, or ask for more time (limits.timeout, timeoutMs)."

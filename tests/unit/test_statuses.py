@@ -81,6 +81,12 @@ def test_applied_is_carried_over() -> None:
     assert refusal_of(StatementFailed("08006", "gone", applied="unknown")).applied == "unknown"
 
 
+def test_what_may_have_been_written_is_not_to_be_retried() -> None:
+    """A connection lost before anything was written may be tried again; one lost after a write may not."""
+    assert refusal_of(StatementFailed("08006", "gone", applied="no")).retryable
+    assert not refusal_of(StatementFailed("08006", "gone", applied="unknown")).retryable
+
+
 def test_retry_after_has_its_place_with_429_and_503_alone() -> None:
     """`Retry-After` goes with the statuses that ask to wait, with a default where no number is known."""
     assert retry_after_s(Refusal("rate-limited", "slow down", retry_after_s=2.5)) == 2.5

@@ -1,0 +1,176 @@
+"""The sentence: authenticate, admit, find the policy, vet the statement, execute it, respond.
+
+`Gateway.query` is that sentence; what follows it are its clauses. What goes
+wrong on the way is raised as Refusal or StatementFailed, and
+`Gateway.answer` is the one place where that becomes an answer. Whatever else
+is raised is a bug: its caller learns `internal` and nothing of it.
+"""
+
+from asyncio import CancelledError
+from collections.abc import Callable, Mapping
+from time import perf_counter, time
+from typing import assert_never
+
+from proxy.database.execute import Result
+from proxy.errors import Refusal, StatementFailed
+from proxy.identity.principal import Principal
+from proxy.policy.model import Policy
+from proxy.telemetry import events, metrics
+from proxy.telemetry.record import Record
+from proxy.tenants.tenant import Tenant
+from proxy.vetting import vet
+from proxy.vetting.cache import VerdictCache, key_of
+from proxy.vetting.catalog import Catalog
+from proxy.vetting.verdict import Allowed, Denied, Verdict
+from proxy.wire.head import ClientGone, Head, Receive, read_body
+from proxy.wire.presence import while_present
+from proxy.wire.query import Query, parse_query
+from proxy.wire.response import Response, render_refusal, render_result
+from proxy.wire.statuses import refusal_of
+
+Authenticate = Callable[[str, float], Principal]
+Judge = Callable[[str, Policy, str, Catalog], Verdict]
+
+# nginx's number for it; never sent, there being nobody to send it to.
+CLIENT_GONE_STATUS = 499
+# PostgreSQL's SQLSTATE for a missing right, and vetting's for what the policy does not grant.
+NOT_GRANTED = "42501"
+
+
+class Gateway:
+    """Serves the queries of as many tenants as there are policies."""
+
+    def __init__(
+        self,
+        authenticate: Authenticate,
+        tenants: Mapping[str, Tenant],
+        *,
+        max_request_bytes: int,
+        verdicts: VerdictCache | None = None,
+        judge: Judge = vet,
+    ) -> None:
+        self._authenticate = authenticate
+        self._tenants = tenants
+        self._max_request_bytes = max_request_bytes
+        self._verdicts = verdicts or VerdictCache()
+        self._judge = judge
+
+    async def query(self, head: Head, receive: Receive, record: Record) -> Response:
+        """Serve one `POST /query`. Raises Refusal, StatementFailed and ClientGone."""
+        principal = self._identify(head, record)
+        tenant = self._find_tenant(principal)
+        with tenant.admitted():
+            query = await self._read(head, receive)
+            async with while_present(receive):
+                allowed = await self._vet(tenant, principal, query, record)
+                result = await self._execute(tenant, principal, allowed, query)
+        record.rows = result.row_count
+        return render_result(result)
+
+    async def answer(self, head: Head, receive: Receive) -> Response | None:
+        """Serve one `POST /query`, whatever comes of it, and tell of it. None: the caller is gone."""
+        record = Record(head.request_id, perf_counter())
+        response: Response | None = None
+        try:
+            response = await self.query(head, receive, record)
+        except Refusal as refusal:
+            response = _refuse(refusal, record)
+        except StatementFailed as failed:
+            response = _refuse(refusal_of(failed), record)
+        except ClientGone:
+            record.status = CLIENT_GONE_STATUS
+        except CancelledError:
+            # The server stops, and this request has outlasted its patience. What a write came to is not known.
+            response = _refuse(_STOPPING, record)
+        except Exception as exc:  # noqa: BLE001 - the caller gets an answer even to our own bug
+            events.internal_error(exc, head.request_id)
+            response = _refuse(_BUG, record)
+        if response is not None:
+            record.status, record.bytes_out = response.status, len(response.body)
+        record.duration_ms = (perf_counter() - record.started_s) * 1000
+        events.request_served(record)
+        return response
+
+    def _identify(self, head: Head, record: Record) -> Principal:
+        principal = self._authenticate(head.token(), time())
+        record.tenant, record.role, record.credential_id = principal.tenant, principal.role, principal.credential_id
+        return principal
+
+    def _find_tenant(self, principal: Principal) -> Tenant:
+        tenant = self._tenants.get(principal.tenant)
+        if tenant is None:
+            raise Refusal("tenant-unknown", "there is no policy for the token's tenant", hint=_ASK_OWNER)
+        return tenant
+
+    async def _read(self, head: Head, receive: Receive) -> Query:
+        head.check_body(self._max_request_bytes)
+        return parse_query(await read_body(receive, self._max_request_bytes))
+
+    async def _vet(self, tenant: Tenant, principal: Principal, query: Query, record: Record) -> Allowed:
+        """Judge the statement. Raises Refusal `statement-denied`."""
+        catalog = await tenant.catalog()
+        verdict = self._verdict(tenant, principal.role, query.sql, catalog, record)
+        if isinstance(verdict, Denied) and verdict.code != NOT_GRANTED:
+            # It names what was not there when the catalog was read; it may be by now.
+            newer = await tenant.doubt_catalog()
+            if newer.version != catalog.version:
+                verdict = self._verdict(tenant, principal.role, query.sql, newer, record)
+        record.fingerprint = verdict.fingerprint or None
+        match verdict:
+            case Allowed(command=command, observed=observed):
+                record.command, record.verdict = command, "observed" if observed else "allowed"
+                record.rule = observed.rule if observed else None
+                return verdict
+            case Denied():
+                record.verdict = "denied"
+                raise _denial(verdict)
+            case _:
+                assert_never(verdict)
+
+    def _verdict(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
+        """Return what was judged before, or judge now."""
+        key = key_of(sql, tenant.policy.digest, role, catalog.version)
+        verdict = self._verdicts.get(key)
+        record.cached = verdict is not None
+        metrics.count_verdict(known=record.cached)
+        if verdict is None:
+            verdict = self._judge(sql, tenant.policy, role, catalog)
+            self._verdicts.put(key, verdict)
+            if isinstance(verdict, Denied) and verdict.rule == "vetting-failed":
+                events.vetting_failed(verdict.detail, tenant.policy.tenant, record.request_id)
+        return verdict
+
+    async def _execute(self, tenant: Tenant, principal: Principal, allowed: Allowed, query: Query) -> Result:
+        try:
+            return await tenant.execute(allowed, query, principal)
+        except StatementFailed as failed:
+            if allowed.sql != query.sql:
+                failed.position = None  # it counts in the text that ran, which the caller never saw
+            raise
+
+
+def _refuse(refusal: Refusal, record: Record) -> Response:
+    record.error = refusal.error
+    if refusal.error != "statement-denied" or record.verdict == "allowed":
+        record.sqlstate = refusal.code
+    if refusal.rule is not None:
+        record.rule = refusal.rule
+    return render_refusal(refusal, record.request_id)
+
+
+def _denial(denied: Denied) -> Refusal:
+    """Turn a denial into what the caller is told, in the shape of PostgreSQL's `permission denied`."""
+    return Refusal(
+        "statement-denied",
+        denied.message,
+        denied.code,
+        detail=denied.detail,
+        hint=denied.hint,
+        position=denied.position,
+        rule=denied.rule,
+    )
+
+
+_ASK_OWNER = "Ask whoever owns the gateway's policies."
+_STOPPING = Refusal("overloaded", "the gateway is stopping", applied="unknown", hint="Look before you retry a write.")
+_BUG = Refusal("internal", "something went wrong inside the gateway", hint="Report this with the request id.")

@@ -1,0 +1,112 @@
+"""Who is served: every policy in force as a Tenant, kept up with the policy folder."""
+
+import asyncio
+import math
+from collections.abc import Iterator, Mapping
+
+from proxy.database.pools import Server, TenantPool
+from proxy.policy.model import Policy
+from proxy.telemetry import events, metrics
+from proxy.tenants.folder import POLL_EVERY_S, PolicyFolder
+from proxy.tenants.health import Probe
+from proxy.tenants.tenant import Tenant
+
+_RETIRE_POLL_S = 0.1
+
+
+class Tenants(Mapping[str, Tenant]):
+    """The tenants by name. `watch` keeps them up to date; `close` lets go of their connections."""
+
+    def __init__(self, folder: PolicyFolder, server: Server, *, workers: int = 1) -> None:
+        self._folder = folder
+        self._server = server
+        self._workers = workers
+        self._tenants: dict[str, Tenant] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
+        for policy in folder.policies.values():
+            self._tenants[policy.tenant] = self._create(policy)
+        metrics.set_tenants(len(self._tenants))
+
+    def __getitem__(self, name: str) -> Tenant:
+        """Return the tenant of this name."""
+        return self._tenants[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Go through the names."""
+        return iter(self._tenants)
+
+    def __len__(self) -> int:
+        """Count the tenants."""
+        return len(self._tenants)
+
+    def probes(self) -> list[Probe]:
+        """Return a way to ask PostgreSQL for a sign of life, for each tenant."""
+        return [tenant.pool.probe for tenant in self._tenants.values()]
+
+    async def watch(self) -> None:
+        """Look after the folder and the pools, each second, until cancelled."""
+        while True:
+            await asyncio.sleep(POLL_EVERY_S)
+            self.refresh()
+            for name, tenant in self._tenants.items():
+                tenant.pool.trim()
+                metrics.set_connections(name, used=tenant.pool.in_use, limit=tenant.pool.size)
+
+    def refresh(self) -> None:
+        """Put in force what changed in the folder, and tell of what cannot be."""
+        changes = self._folder.look()
+        for policy in changes.loaded:
+            self._replace(policy)
+            events.policy_loaded(policy.tenant, policy.source, policy.digest)
+        for policy in changes.removed:
+            self._retire(self._tenants.pop(policy.tenant).pool)
+            events.policy_removed(policy.tenant, policy.source)
+        for source, faults in changes.rejected.items():
+            events.policy_rejected(source, faults)
+        metrics.set_tenants(len(self._tenants))
+
+    def _replace(self, policy: Policy) -> None:
+        """Serve a tenant by a new policy. Connections are kept where it asks for the same ones."""
+        old = self._tenants.get(policy.tenant)
+        if old is None:
+            self._tenants[policy.tenant] = self._create(policy)
+        elif _connects_alike(old.policy, policy):
+            self._tenants[policy.tenant] = self._create(policy, old.pool)
+        else:
+            self._tenants[policy.tenant] = self._create(policy)
+            self._retire(old.pool)
+
+    def _create(self, policy: Policy, pool: TenantPool | None = None) -> Tenant:
+        if pool is None:
+            pool = TenantPool(policy, self._server, size=math.ceil(policy.limits.concurrency / self._workers))
+        return Tenant(policy, pool, share=1 / self._workers)
+
+    def _retire(self, pool: TenantPool) -> None:
+        """Close a pool once the statements that use it are done."""
+        task = asyncio.create_task(_close_when_quiet(pool))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*(tenant.pool.close() for tenant in self._tenants.values()), return_exceptions=True)
+
+
+async def _close_when_quiet(pool: TenantPool) -> None:
+    while pool.in_use:  # noqa: ASYNC110 - rare, and nobody waits for it
+        await asyncio.sleep(_RETIRE_POLL_S)
+    await pool.close()
+
+
+def _connects_alike(one: Policy, other: Policy) -> bool:
+    """Say whether the connections made for one policy serve the other as they are."""
+    return all(
+        (
+            one.login == other.login,
+            one.database == other.database,
+            one.limits.concurrency == other.limits.concurrency,
+            one.limits.timeout_ms == other.limits.timeout_ms,
+        )
+    )

@@ -1,0 +1,168 @@
+"""The folder of policy files: strict at start, forgiving at a reload."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from proxy.tenants.folder import PoliciesInvalid, PolicyFolder
+
+VALID = """\
+tenant: {tenant}
+database: {tenant}
+login: {login}
+roles:
+  default:
+    notes: {{select: [id]}}
+"""
+
+
+def write(folder: Path, tenant: str, *, name: str | None = None, login: str | None = None, more: str = "") -> Path:
+    """Write a valid policy file, or one that the arguments make invalid."""
+    path = folder / (name or f"{tenant}.yaml")
+    path.write_text(VALID.format(tenant=tenant, login=login or f"{tenant}_edge") + more)
+    return path
+
+
+def faults_at_start(folder: Path) -> str:
+    """Return all that is wrong at start, as one text."""
+    with pytest.raises(PoliciesInvalid) as caught:
+        PolicyFolder(folder).load()
+    return "\n".join(caught.value.faults)
+
+
+def test_every_file_is_a_tenant(tmp_path: Path) -> None:
+    """Two valid files are two policies; what editors and readers leave beside them does not count."""
+    write(tmp_path, "acme")
+    write(tmp_path, "globex")
+    write(tmp_path, "x", name=".acme.yaml.swp")
+    write(tmp_path, "x", name=".x.yaml")
+    (tmp_path / "README.md").write_text("no policy")
+    (tmp_path / "policy.schema.json").write_text("{}")
+    assert sorted(PolicyFolder(tmp_path).load()) == ["acme", "globex"]
+
+
+def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    """A name that differs, an unreadable document, a wrong ending and a shared login: one list."""
+    write(tmp_path, "acme")
+    write(tmp_path, "other", name="misnamed.yaml")
+    (tmp_path / "broken.yaml").write_text("[")
+    (tmp_path / "latin.yaml").write_bytes(b"tenant: caf\xe9")
+    write(tmp_path, "late", name="late.yml")
+    write(tmp_path, "thief", login="acme_edge")
+    faults = faults_at_start(tmp_path)
+    for name in ("misnamed.yaml", "broken.yaml", "latin.yaml", "late.yml", "thief.yaml"):
+        assert name in faults
+    assert "tenant is other" in faults
+    assert "login acme_edge is tenant acme's too" in faults
+
+
+def test_empty_folder_is_a_fault(tmp_path: Path) -> None:
+    """A gateway without a tenant serves nobody: surely a wrong folder."""
+    assert "no policy file" in faults_at_start(tmp_path)
+
+
+def test_missing_folder_is_a_fault(tmp_path: Path) -> None:
+    """A folder that is not there is named."""
+    assert "nowhere: cannot be read" in faults_at_start(tmp_path / "nowhere")
+
+
+def test_untouched_folder_has_no_news(tmp_path: Path) -> None:
+    """Looking again at the same files changes nothing."""
+    write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    assert not folder.look()
+
+
+def test_changed_file_replaces_its_policy(tmp_path: Path) -> None:
+    """A valid change is in force at the next look."""
+    write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    before = folder.load()["acme"]
+    write(tmp_path, "acme", login="acme_other")
+    changes = folder.look()
+    assert [policy.login for policy in changes.loaded] == ["acme_other"]
+    assert folder.policies["acme"].digest != before.digest
+
+
+def test_touched_file_is_no_change(tmp_path: Path) -> None:
+    """A new time stamp on the same text puts nothing in force anew."""
+    path = write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    os.utime(path, (1, 1))
+    assert not folder.look()
+
+
+def test_invalid_change_keeps_the_last_good_policy_and_is_told_once(tmp_path: Path) -> None:
+    """A broken file changes nothing; it is reported at the first look and not at the second."""
+    path = write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    good = folder.load()["acme"]
+    path.write_text("[")
+    assert list(folder.look().rejected) == [str(path)]
+    assert not folder.look()
+    assert folder.policies["acme"] is good
+
+
+def test_mended_file_is_in_force_again(tmp_path: Path) -> None:
+    """After a broken version, a good one is taken."""
+    path = write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    path.write_text("[")
+    folder.look()
+    write(tmp_path, "acme", login="acme_new")
+    assert [policy.login for policy in folder.look().loaded] == ["acme_new"]
+
+
+def test_fault_that_another_file_caused_goes_with_it(tmp_path: Path) -> None:
+    """A file refused for sharing a login is taken, untouched, once the other file lets go of it."""
+    write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    write(tmp_path, "globex", login="acme_edge")
+    assert folder.look().rejected
+    write(tmp_path, "acme", login="acme_own")
+    loaded = [policy.tenant for policy in folder.look().loaded]
+    assert loaded == ["acme", "globex"]
+
+
+def test_new_file_is_a_new_tenant(tmp_path: Path) -> None:
+    """A tenant can be added while serving."""
+    write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    write(tmp_path, "globex")
+    assert [policy.tenant for policy in folder.look().loaded] == ["globex"]
+
+
+def test_removed_file_removes_the_tenant_after_a_moment(tmp_path: Path) -> None:
+    """A file that stays away takes its tenant along; one that an editor swaps does not."""
+    path = write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    text = path.read_text()
+    path.unlink()
+    assert not folder.look().removed
+    path.write_text(text)
+    assert not folder.look().removed
+    path.unlink()
+    folder.look()
+    assert [policy.tenant for policy in folder.look().removed] == ["acme"]
+    assert not folder.policies
+
+
+def test_vanished_folder_keeps_what_is_in_force(tmp_path: Path) -> None:
+    """An unmounted disk does not lock every tenant out; it is told once."""
+    inner = tmp_path / "policies"
+    inner.mkdir()
+    path = write(inner, "acme")
+    folder = PolicyFolder(inner)
+    folder.load()
+    path.unlink()
+    inner.rmdir()
+    assert list(folder.look().rejected) == [str(inner)]
+    assert not folder.look()
+    assert "acme" in folder.policies

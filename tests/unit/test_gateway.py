@@ -1,0 +1,304 @@
+"""The sentence, with every room behind the gateway replaced by a small fake."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from proxy.database.execute import Result
+from proxy.database.session import Field
+from proxy.errors import Refusal, StatementFailed
+from proxy.gateway import Gateway
+from proxy.identity.principal import Principal
+from proxy.policy.model import Policy, Role
+from proxy.vetting.catalog import Catalog
+from proxy.vetting.verdict import Allowed, Denied, Touched, Verdict
+from proxy.wire.head import Head
+from proxy.wire.query import Query
+from proxy.wire.response import Response
+
+ACME = "acme"
+POLICY = Policy("acme", "acme", "acme_edge", {"default": Role("default", {})}, digest="d1")
+ONE_ROW = Result((Field("?column?", 23),), [{"?column?": 1}], 1, "SELECT")
+
+
+def allowed(sql: str = "SELECT 1") -> Allowed:
+    """Make a verdict that lets this text run."""
+    return Allowed(sql, "SELECT", writes=False, parameter_count=0, fingerprint="f" * 16, touched=Touched())
+
+
+@dataclass
+class FakeTenant:
+    """A tenant whose answers are set by the test."""
+
+    policy: Policy = POLICY
+    outcome: Result | Exception = ONE_ROW
+    catalogs: list[Catalog] = field(default_factory=lambda: [Catalog({}, "v1")])
+    admission: Exception | None = None
+    ran: list[Query] = field(default_factory=list)
+    works: Callable[[], Awaitable[None]] | None = None
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Refuse as told."""
+        if self.admission:
+            raise self.admission
+        yield
+
+    async def catalog(self) -> Catalog:
+        """Return what was first known."""
+        return self.catalogs[0]
+
+    async def doubt_catalog(self) -> Catalog:
+        """Return what is known by now."""
+        return self.catalogs[-1]
+
+    async def execute(self, _allowed: Allowed, query: Query, _principal: Principal) -> Result:
+        """Note the query, and do as told."""
+        self.ran.append(query)
+        if self.works:
+            await self.works()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+@dataclass
+class Judge:
+    """Vetting whose verdicts are set by the test; counts how often it was asked."""
+
+    verdict: Verdict = field(default_factory=allowed)
+    known_in: str | None = None
+    asked: int = 0
+
+    def __call__(self, _sql: str, _policy: Policy, _role: str, catalog: Catalog) -> Verdict:
+        """Judge as told."""
+        self.asked += 1
+        if self.known_in is not None and catalog.version != self.known_in:
+            return Denied("names-resolved", "There is no such table.", "42P01")
+        return self.verdict
+
+
+def authenticate(token: str, _now: float) -> Principal:
+    """Believe every token but one."""
+    if token == "expired":
+        raise Refusal("token-expired", "The token has expired.")
+    tenant, _, role = token.partition(".")
+    return Principal(tenant, role or "default", "u1", "jwt", None, None, {"sub": "u1"})
+
+
+def receive_of(body: bytes, *, then: Awaitable[Any] | None = None) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
+    """Make ASGI's `receive`: the body, and after `then` the end of the connection."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> MutableMapping[str, Any]:
+        if messages:
+            return messages.pop(0)
+        await (then or asyncio.Future())
+        return {"type": "http.disconnect"}
+
+    return receive
+
+
+def head(token: str | None = ACME, **headers: str) -> Head:
+    """Make a request's head."""
+    pairs = [(b"content-type", b"application/json")]
+    if token is not None:
+        pairs.append((b"authorization", f"Bearer {token}".encode()))
+    return Head(pairs + [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()])
+
+
+async def ask(
+    tenant: FakeTenant | None = None,
+    judge: Judge | None = None,
+    *,
+    token: str | None = ACME,
+    body: bytes = b'{"query": "SELECT 1"}',
+    **headers: str,
+) -> tuple[int, dict[str, Any]]:
+    """Send one query through a gateway and return status and document."""
+    tenants: Any = {"acme": tenant or FakeTenant()}
+    gateway = Gateway(authenticate, tenants, max_request_bytes=1000, judge=judge or Judge())
+    response = await gateway.answer(head(token, **headers), receive_of(body))
+    assert isinstance(response, Response)
+    return response.status, json.loads(response.body)
+
+
+async def test_query_is_answered_in_the_contracts_shape() -> None:
+    """Rows, count, command and fields, and nothing else."""
+    assert await ask() == (
+        200,
+        {
+            "rows": [{"?column?": 1}],
+            "rowCount": 1,
+            "command": "SELECT",
+            "fields": [{"name": "?column?", "dataTypeID": 23}],
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "status", "error"),
+    [
+        (None, 401, "token-missing"),
+        ("expired", 401, "token-expired"),
+        ("not a token", 401, "token-invalid"),
+        ("stranger", 403, "tenant-unknown"),
+    ],
+)
+async def test_who_may_not_ask_is_refused(token: str | None, status: int, error: str) -> None:
+    """Each failure to say who one is has its status and slug, and nothing runs."""
+    tenant = FakeTenant()
+    got, document = await ask(tenant, token=token)
+    assert (got, document["error"], document["applied"]) == (status, error, "no")
+    assert not tenant.ran
+
+
+async def test_unauthenticated_body_is_not_even_read() -> None:
+    """Without a token the answer comes before a byte of the body is looked at."""
+
+    async def receive() -> MutableMapping[str, Any]:
+        pytest.fail("the body was asked for")
+
+    gateway = Gateway(authenticate, {}, max_request_bytes=1000, judge=Judge())
+    response = await gateway.answer(head(None), receive)
+    assert response is not None
+    assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
+
+
+async def test_denial_says_rule_place_and_what_to_do() -> None:
+    """A denial carries vetting's words: rule, SQLSTATE, place and what to do."""
+    judge = Judge(
+        Denied("table-granted", "No SELECT on users.", hint="Grant it.", detail="line 2, column 5", position=15)
+    )
+    tenant = FakeTenant()
+    status, document = await ask(tenant, judge, body=b'{"query": "SELECT id\\nFROM users"}')
+    assert status == 403
+    assert document["error"] == "statement-denied"
+    assert (document["rule"], document["code"], document["position"]) == ("table-granted", "42501", 15)
+    assert (document["detail"], document["hint"]) == ("line 2, column 5", "Grant it.")
+    assert not tenant.ran
+
+
+async def test_text_is_judged_once() -> None:
+    """The same text, role, policy and catalog are not judged again."""
+    judge, tenant = Judge(), FakeTenant()
+    gateway = Gateway(authenticate, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
+    for _ in range(3):
+        await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
+    assert judge.asked == 1
+    await gateway.answer(head(), receive_of(b'{"query": "SELECT  1"}'))
+    tenant.catalogs = [Catalog({}, "v2")]
+    await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
+    assert judge.asked == 3
+
+
+async def test_denial_is_judged_anew_where_the_catalog_has_changed() -> None:
+    """A table made a moment ago does not stay unknown until the catalog's turn comes."""
+    tenant = FakeTenant(catalogs=[Catalog({}, "v1"), Catalog({}, "v2")])
+    status, _ = await ask(tenant, Judge(known_in="v2"))
+    assert status == 200
+
+
+async def test_rate_is_asked_before_the_body() -> None:
+    """A caller over its rate costs no parsing."""
+    tenant = FakeTenant(admission=Refusal("rate-limited", "Too many.", retryable=True, retry_after_s=3.2))
+    status, document = await ask(tenant, body=b"not json")
+    assert (status, document["error"], document["retryable"]) == (429, "rate-limited", True)
+
+
+async def test_postgresqls_error_passes_through() -> None:
+    """SQLSTATE, message, detail and hint of a failed statement arrive, with its status."""
+    failed = StatementFailed("23505", "duplicate key", detail="Key (id)=(1) already exists.")
+    status, document = await ask(FakeTenant(outcome=failed))
+    assert status == 409
+    assert (document["error"], document["code"]) == ("unique-violation", "23505")
+    assert document["detail"] == "Key (id)=(1) already exists."
+
+
+async def test_position_in_a_text_the_caller_never_saw_is_left_out() -> None:
+    """A position counts in the regenerated text; it is told only where that is the caller's own."""
+    own = await ask(FakeTenant(outcome=StatementFailed("42703", "no", position=8)), Judge(allowed("SELECT 1")))
+    regenerated = await ask(FakeTenant(outcome=StatementFailed("42703", "no", position=8)), Judge(allowed("SELECT  1")))
+    assert own[1]["position"] == 8
+    assert "position" not in regenerated[1]
+
+
+async def test_bug_shows_nothing_of_itself() -> None:
+    """An exception that nobody foresaw is `internal`; none of its words get out."""
+    status, document = await ask(FakeTenant(outcome=ZeroDivisionError("password=hunter2")))
+    assert (status, document["error"]) == (500, "internal")
+    assert "hunter2" not in json.dumps(document)
+
+
+async def test_request_id_of_the_caller_is_kept_where_well_formed() -> None:
+    """A good id comes back in the error; a bad one is replaced."""
+    _, kept = await ask(token=None, x_request_id="abc-1.2_3")
+    _, replaced = await ask(token=None, x_request_id="no spaces\nplease")
+    assert kept["requestId"] == "abc-1.2_3"
+    assert len(replaced["requestId"]) == 32
+
+
+async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
+    """When the connection ends while a statement runs, the statement is cancelled and nothing is answered."""
+    cancelled = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    gateway = Gateway(
+        authenticate,
+        {"acme": FakeTenant(works=work)},  # type: ignore[dict-item]
+        max_request_bytes=1000,
+        judge=Judge(),
+    )
+    receive = receive_of(b'{"query": "SELECT 1"}', then=asyncio.sleep(0.05))
+    assert await asyncio.wait_for(gateway.answer(head(), receive), 5) is None
+    assert cancelled.is_set()
+
+
+async def test_server_that_stops_answers_what_it_can() -> None:
+    """A request that is cut off at shutdown learns that what became of it is not known."""
+    gateway = Gateway(
+        authenticate,
+        {"acme": FakeTenant(works=lambda: asyncio.sleep(30))},  # type: ignore[dict-item]
+        max_request_bytes=1000,
+        judge=Judge(),
+    )
+    task = asyncio.create_task(gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}')))
+    await asyncio.sleep(0.05)
+    task.cancel()
+    response = await task
+    assert response is not None
+    assert (response.status, json.loads(response.body)["applied"]) == (503, "unknown")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "status", "error"),
+    [
+        ({"content_length": "5000"}, b"{}", 413, "request-too-large"),
+        ({}, b'{"query": "' + b"x" * 2000 + b'"}', 413, "request-too-large"),
+        ({"content_encoding": "gzip"}, b"{}", 415, "unsupported-media-type"),
+        ({"content_type": "application/x-www-form-urlencoded"}, b"{}", 415, "unsupported-media-type"),
+        ({"content_type": "application/json; charset=latin-1"}, b"{}", 415, "unsupported-media-type"),
+        ({}, b"[]", 400, "bad-request"),
+    ],
+)
+async def test_unreadable_body_is_refused(headers: dict[str, str], body: bytes, status: int, error: str) -> None:
+    """What cannot be read is refused with HTTP's own status for it."""
+    got, document = await ask(body=body, **headers)
+    assert (got, document["error"]) == (status, error)
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'])
+async def test_json_in_utf8_is_taken_however_it_is_spelt(content_type: str) -> None:
+    """Media types compare without regard to case (RFC 9110 §8.3.1)."""
+    assert (await ask(content_type=content_type))[0] == 200
