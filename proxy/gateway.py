@@ -26,7 +26,7 @@ from proxy.wire.head import ClientGone, Head, Receive, read_body
 from proxy.wire.presence import while_present
 from proxy.wire.query import Query, parse_query
 from proxy.wire.response import Response, render_refusal, render_result
-from proxy.wire.statuses import refusal_of
+from proxy.wire.statuses import meaning_of, refusal_of
 
 Authenticate = Callable[[str, float], Principal]
 Judge = Callable[[str, Policy, str, Catalog], Verdict]
@@ -123,6 +123,9 @@ class Gateway:
                 return verdict
             case Denied():
                 record.verdict = "denied"
+                if verdict.syntax and (fault := await tenant.pool.syntax_fault(query.sql)):
+                    # Not a matter of rights: PostgreSQL cannot read it either.
+                    raise fault
                 raise _denial(verdict)
             case _:
                 assert_never(verdict)
@@ -159,9 +162,9 @@ def _refuse(refusal: Refusal, record: Record) -> Response:
 
 
 def _denial(denied: Denied) -> Refusal:
-    """Turn a denial into what the caller is told, in the shape of PostgreSQL's `permission denied`."""
+    """Turn a denial into what the caller is told, in the shape of PostgreSQL's own errors."""
     return Refusal(
-        "statement-denied",
+        "statement-denied" if denied.code == NOT_GRANTED else meaning_of(denied.code).error,
         denied.message,
         denied.code,
         detail=denied.detail,

@@ -28,6 +28,7 @@ _WITHHELD: Final = "…"
 
 LOST: Final = "08006"
 CANCELLED: Final = "57014"
+SYNTAX_ERROR: Final = "42601"
 
 
 def is_unsound(code: str) -> bool:

@@ -14,9 +14,10 @@ import asyncpg
 
 from proxy.database.catalog import load_catalog
 from proxy.database.codecs import Types, load_types
+from proxy.database.faults import SYNTAX_ERROR, translate
 from proxy.database.rights import excess
 from proxy.database.session import Session
-from proxy.errors import Refusal
+from proxy.errors import Refusal, StatementFailed
 from proxy.policy.model import Policy
 from proxy.vetting.catalog import Catalog
 
@@ -218,6 +219,28 @@ class TenantPool:
                 await connection.close(timeout=self._server.connect_timeout_s)
         except _CANNOT_CONNECT as exc:
             raise _unavailable(exc) from exc
+
+    async def syntax_fault(self, sql: str) -> StatementFailed | None:
+        """Return PostgreSQL's complaint if a text is not SQL at all, None if PostgreSQL can read it.
+
+        The text is parsed, never run. What else PostgreSQL says of it is left
+        unsaid: it comes from a look at tables that the caller may not read.
+        """
+        session = await self.acquire()
+        session.sound = False
+        try:
+            await session.prepare(sql)
+            await session.settle()
+            await session.forget(sql)
+            session.sound = True
+        except asyncpg.PostgresError as exc:
+            session.sound = not (session.closed or session.in_transaction)
+            return translate(exc, sql, ()) if exc.sqlstate == SYNTAX_ERROR else None
+        except _CANNOT_CONNECT as exc:
+            raise _unavailable(exc) from exc
+        finally:
+            self.release(session)
+        return None
 
     async def probe(self) -> None:
         """Return if PostgreSQL answers this tenant's login. Raises `Refusal` as `acquire` does."""

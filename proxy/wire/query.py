@@ -127,9 +127,7 @@ def _timeout_ms(values: dict[str, Any]) -> int | None:
     if timeout_ms is None:
         return None
     if type(timeout_ms) is not int or timeout_ms < 1:
-        raise _bad(
-            "timeoutMs is not a whole number from 1 up", "Leave it out for the policy's own limit."
-        )
+        raise _bad("timeoutMs is not a whole number from 1 up", "Leave it out for the policy's own limit.")
     return timeout_ms
 
 

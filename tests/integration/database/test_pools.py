@@ -215,3 +215,20 @@ async def test_a_pool_recovers_after_postgresql_was_restarted(own_cluster: Clust
         await pool.close()
     finally:
         own_cluster.stop()
+
+
+async def test_a_text_that_is_no_sql_is_told_from_one_that_is(tenant: Tenant) -> None:
+    """PostgreSQL's own complaint comes back for a syntax error, with its place; the connection stays in use."""
+    fault = await tenant.pool.syntax_fault("SELECT * FORM calls")
+    assert fault is not None
+    assert (fault.code, fault.position) == ("42601", 10)
+    assert await tenant.pool.syntax_fault("SELECT count(*) FROM pg_catalog.pg_class TABLESAMPLE system (1)") is None
+    assert await tenant.pool.syntax_fault("SELECT * FROM nowhere") is None
+    assert await tenant.pool.syntax_fault("SELECT 1") is None
+
+
+async def test_reading_a_text_runs_nothing(tenant: Tenant) -> None:
+    """A statement that PostgreSQL only reads changes nothing."""
+    await tenant.admin("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)")
+    assert await tenant.pool.syntax_fault("DELETE FROM kept") is None
+    assert await tenant.admin("SELECT * FROM kept")
