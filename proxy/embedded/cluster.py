@@ -25,7 +25,7 @@ from typing import IO, Self
 from urllib.parse import quote
 
 from proxy.embedded import postmaster
-from proxy.embedded.binaries import Binaries
+from proxy.embedded.binaries import OVERRIDE, Binaries
 from proxy.embedded.errors import EmbeddedFailed
 from proxy.embedded.lifeline import die_with_parent
 from proxy.embedded.staging import staged
@@ -76,6 +76,7 @@ class Cluster:
         }
         self._server: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
+        self._log_starts_at = 0
 
     @property
     def data(self) -> Path:
@@ -114,6 +115,7 @@ class Cluster:
             postmaster.end_leftover(self.data, _SOCKET_PREFIX)
             if not self.data.is_dir():
                 self._initdb()
+            self._check_version()
             self.password = (self.folder / "password").read_text()
             self._launch()
             self._wait_until_ready()
@@ -213,12 +215,23 @@ class Cluster:
         if done.returncode != 0:
             raise EmbeddedFailed(f"initdb failed in {data}: {(done.stderr or done.stdout).strip()[-1000:]}")
 
+    def _check_version(self) -> None:
+        """Refuse data of another major version: which programs are found may have changed since."""
+        made_by = (self.data / "PG_VERSION").read_text().strip()
+        if made_by != str(self._binaries.major):
+            raise EmbeddedFailed(
+                f"the data in {self.folder} is PostgreSQL {made_by}'s, and the programs in {self._binaries.folder} "
+                f"are PostgreSQL {self._binaries.major}",
+                f"use those of PostgreSQL {made_by} ({OVERRIDE}), or remove the data",
+            )
+
     def _launch(self) -> None:
         self.socket_folder = _socket_folder()
         give(self.socket_folder, self._user)
         self._settings["unix_socket_directories"] = str(self.socket_folder)
         settings = [f"--{name}={value}" for name, value in self._settings.items()]
         with self.log.open("ab") as log:
+            self._log_starts_at = log.tell()
             self._server = subprocess.Popen(  # noqa: S603 - our own program and arguments
                 [self._binaries.program("postgres"), "-D", str(self.data), *settings],
                 stdin=subprocess.DEVNULL,
@@ -244,7 +257,7 @@ class Cluster:
         raise EmbeddedFailed(f"PostgreSQL was not ready after {START_TIMEOUT_S} s: {self._last_words()}")
 
     def _last_words(self) -> str:
-        return self.log.read_text(errors="replace")[-1000:].strip()
+        return self.log.read_bytes()[self._log_starts_at :][-1000:].decode(errors="replace").strip()
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:

@@ -196,6 +196,27 @@ def test_a_refusal_to_start_says_why(folder: Path) -> None:
         cluster.start()
 
 
+def test_data_of_another_version_is_told_apart(make: Callable[[], Cluster]) -> None:
+    """Someone whose programs changed is told which version made the data."""
+    cluster = make()
+    cluster.start()
+    cluster.stop()
+    (cluster.data / "PG_VERSION").write_text("15\n")
+    with pytest.raises(EmbeddedFailed, match="is PostgreSQL 15's"):
+        cluster.start()
+
+
+def test_erasing_leaves_nothing(make: Callable[[], Cluster]) -> None:
+    """A cluster can be removed with all that it has, but not while it runs."""
+    cluster = make()
+    cluster.start()
+    with pytest.raises(EmbeddedFailed, match="another process runs"):
+        make().erase()
+    cluster.stop()
+    cluster.erase()
+    assert not cluster.folder.exists()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user has nobody to drop to")
 def test_a_folder_that_the_servers_user_cannot_enter_is_refused(tmp_path: Path) -> None:
     """Root is told so, and what to do, before PostgreSQL fails in words of its own."""
