@@ -22,6 +22,7 @@ Decode = Callable[[str], Any]
 # Found inside a string it only costs the slower parser.
 _INEXACT: Final = re.compile(rb"[0-9][0-9.]{15}|[0-9.][eE][-+]?[0-9]{3}")
 _MAX_DIMENSIONS: Final = 6  # PostgreSQL's MAXDIM
+_MAX_PARAMETERS: Final = 32_767  # asyncpg counts in 16 bits with a sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def bind(forms: Sequence[Form], parameters: Sequence[Any]) -> list[str | None]:
     Raises `Refusal` for a wrong number of them, for a value without a text
     form for its type, and for text that PostgreSQL cannot hold.
     """
-    if len(forms) != len(parameters):
+    if len(forms) != len(parameters) or len(parameters) > _MAX_PARAMETERS:
         raise _wrong_count(len(forms), len(parameters))
     texts: list[str | None] = []
     for number, value in enumerate(parameters, 1):
@@ -102,6 +103,8 @@ def bind(forms: Sequence[Form], parameters: Sequence[Any]) -> list[str | None]:
 
 
 def _wrong_count(takes: int, came: int) -> Refusal:
+    if came > _MAX_PARAMETERS:
+        return Refusal("bad-request", f"{came} parameters came, the most is {_MAX_PARAMETERS}", code="54023")
     noun = "parameter" if takes == 1 else "parameters"
     return Refusal(
         error="bad-request",

@@ -1,15 +1,22 @@
 """A real PostgreSQL for the database room's tests, and a tenant of one's own in it."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 from tenants_at_hand import Postgres, Tenant
 
 from proxy.database.pools import TenantPool
 from proxy.embedded import Cluster
 from proxy.policy.model import Limits, Policy
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run on the event loop that the gateway runs on."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture
