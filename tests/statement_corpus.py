@@ -1,7 +1,6 @@
 """The corpus of `tests/corpus` as values: statements with what their headers say, the policy and the catalog."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -9,7 +8,8 @@ from typing import Any
 
 import yaml
 
-from proxy.policy.model import ALL_COLUMNS, Columns, Grant, Policy, Role, TableName
+from proxy.policy.document import parse_policy
+from proxy.policy.model import Grant, Policy, Role, TableName
 from proxy.vetting.catalog import Catalog
 
 FOLDER = Path(__file__).parent / "corpus"
@@ -71,16 +71,7 @@ def denied_cases() -> list[Case]:
 @cache
 def corpus_policy() -> Policy:
     """Return the policy of the corpus."""
-    document = yaml.safe_load((FOLDER / "policy.yaml").read_text())
-    roles = {name: Role(name, _grants(tables)) for name, tables in document["roles"].items()}
-    return Policy(
-        tenant=document["tenant"],
-        database=document["database"],
-        login=document["login"],
-        roles=roles,
-        functions=tuple(document["functions"]),
-        types=tuple(document["types"]),
-    )
+    return parse_policy((FOLDER / "policy.yaml").read_text(), "tests/corpus/policy.yaml")
 
 
 @cache
@@ -115,24 +106,3 @@ def _table(name: str) -> TableName:
     name = name.strip('"')
     schema, dot, rest = name.partition(".")
     return TableName(schema, rest) if dot else TableName("public", name)
-
-
-def _grants(tables: Mapping[str, Mapping[str, Any]]) -> dict[TableName, Grant]:
-    return {_table(name): _grant(_table(name), verbs) for name, verbs in tables.items()}
-
-
-def _grant(table: TableName, verbs: Mapping[str, Any]) -> Grant:
-    return Grant(
-        table=table,
-        select=_columns(verbs.get("select")),
-        insert=_columns(verbs.get("insert")),
-        update=_columns(verbs.get("update")),
-        delete=verbs.get("delete", False),
-        rows=verbs.get("rows"),
-        unbounded=verbs.get("unbounded", False),
-        lock=verbs.get("lock", False),
-    )
-
-
-def _columns(written: str | list[str] | None) -> Columns:
-    return ALL_COLUMNS if written == "all" else Columns(names=tuple(written or ()))
