@@ -71,3 +71,5 @@ class CommonTable:
 
 
 Environment = dict[str, CommonTable]
+# The columns of a query, where they are known.
+Outputs = tuple[str, ...] | None
