@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 from proxy.policy.model import TableName
 
 # Of functions of pg_catalog that return rows, those whose rows have columns of their own names.
-ROW_FUNCTIONS = {
+ROW_FUNCTIONS: dict[str, tuple[str, ...]] = {
+    "json_array_elements": ("value",),
+    "json_array_elements_text": ("value",),
+    "jsonb_array_elements": ("value",),
+    "jsonb_array_elements_text": ("value",),
     "json_each": ("key", "value"),
     "json_each_text": ("key", "value"),
     "jsonb_each": ("key", "value"),
@@ -29,7 +33,8 @@ class Source:
     `name` is what the statement calls it, `alias` what the regenerated text
     does. `columns` is exact, or None where the shape is not known. `table` is
     set for a real table, view or granted function. `excluded` marks the row
-    that ON CONFLICT proposes.
+    that ON CONFLICT proposes; `scalar` a function of one plain value, whose
+    name alone stands for that value.
     """
 
     name: str | None
@@ -39,6 +44,7 @@ class Source:
     listed: tuple[str, ...] = ()
     aliased: bool = False
     excluded: bool = False
+    scalar: bool = False
 
     def has(self, column: str) -> bool | None:
         """Say whether the source has this column; None where nobody knows."""

@@ -96,10 +96,10 @@ class ColumnBinder:
     def _whole_row(self, node: exp.Column, source: Source, *, row: bool) -> None:
         if source.table is not None:
             self._read(source, ALL, at(node))
-        elif source.columns == (source.name,):
-            # A function of one column, called by its alias: `jsonb_array_elements(x) AS item`.
+        elif source.scalar and source.columns:
+            # A function of one value, called by its alias: `jsonb_array_elements(x) AS item`.
             node.set("star", None)
-            node.set("spelled", (source.alias, source.name))
+            node.set("spelled", (source.alias, source.columns[0]))
             return
         if not row:
             raise Denial(

@@ -172,7 +172,8 @@ class SourceBinder(ExpressionBinder):
             node.set("alias", exp.TableAlias(this=exp.Identifier(this=spelled, quoted=True), columns=names))
         if table is not None:
             self.uses.columns.append(ColumnUse("select", table, ALL, at(node)))
-        return Source(name, spelled, columns, listed=_given_columns(node), aliased=True)
+        scalar = columns is not None and len(columns) == 1 and table is None and not node.args.get("definitions")
+        return Source(name, spelled, columns, listed=_given_columns(node), aliased=True, scalar=scalar)
 
     def _granted_relation(self, call: Call) -> TableName | None:
         """Return the name of a function that is granted as a table, if the catalog or the policy knows one."""
