@@ -65,6 +65,10 @@ class ColumnBinder:
             holders = [source for source in visible if source.has(name)]
             if len(holders) > 1:
                 raise Denial("names-resolved", f'column reference "{name}" is ambiguous', code="42702", at=at(node))
+            values = [source for source in visible if source.scalar and source.name == name]
+            if values and not holders:
+                self._whole_row(node, values[0], row=row)
+                return
             unknown = [source for source in visible if source.has(name) is None and source.name != name]
             if holders or unknown:
                 self._bind(node, (holders or unknown)[0], name)

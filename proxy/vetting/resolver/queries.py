@@ -173,7 +173,7 @@ class QueryBinder(SourceBinder):
             else:
                 self._expression(item.this if isinstance(item, exp.Alias) else item, scope, env)
                 more = [output_name(item)]
-                if isinstance(item, exp.Column) and item.args["spelled"][-1] != more[0]:
+                if isinstance(item, exp.Column) and item.args.get("spelled", more)[-1] != more[0]:
                     # `SELECT item` where item is a function's alias: the column has another name.
                     items[index] = exp.Alias(this=item, alias=exp.Identifier(this=more[0], quoted=True))
             for name in more or ():

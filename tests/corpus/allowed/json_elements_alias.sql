@@ -1,2 +1,2 @@
--- why: a function's one column is called value, and the alias alone stands for it
-SELECT item FROM calls, jsonb_array_elements(details) AS item
+-- why: an alias of a function of one value stands for that value
+SELECT k.name, item FROM customers k, jsonb_array_elements(k.address -> 'lines') AS item ORDER BY k.id

@@ -1,2 +1,2 @@
--- why: a function's one column is called value, and the alias alone stands for it
-SELECT tag.value, count(*) FROM calls, jsonb_array_elements_text(details -> 'tags') tag GROUP BY tag.value
+-- why: a function's value column in GROUP BY
+SELECT line.value, count(*) FROM customers k, jsonb_array_elements_text(k.address -> 'lines') line GROUP BY line.value ORDER BY 1

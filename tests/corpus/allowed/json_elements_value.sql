@@ -1,2 +1,2 @@
--- why: a function's one column is called value, and the alias alone stands for it
-SELECT e.value ->> 'name' FROM calls c CROSS JOIN LATERAL jsonb_array_elements(c.details) e
+-- why: the column of jsonb_array_elements is called value
+SELECT k.name, e.value #>> '{}' FROM customers k CROSS JOIN LATERAL jsonb_array_elements(k.address -> 'lines') e ORDER BY 2
