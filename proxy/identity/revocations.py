@@ -14,12 +14,16 @@ class Revocations:
 
     def __init__(self, *, required: bool) -> None:
         self.loaded = not required
-        self._tokens: Mapping[str, float | None] = {}
+        self._tokens: dict[str, float | None] = {}
 
     def replace(self, tokens: Mapping[str, float | None]) -> None:
         """Take these for all there are: each `jti` with the time from which it need not be remembered, if known."""
-        self._tokens = tokens
+        self._tokens = dict(tokens)
         self.loaded = True
+
+    def add(self, tokens: Mapping[str, float | None]) -> None:
+        """Take these for revoked too."""
+        self._tokens.update(tokens)
 
     def __contains__(self, jti: object) -> bool:
         """Say whether the token of this id has been revoked."""
