@@ -85,6 +85,11 @@ def policy_removed(tenant: str, source: str) -> None:
     _log.warning("policy_removed", tenant=tenant, source=source)
 
 
+def issuer_keys_loaded(kids: Sequence[str | None]) -> None:
+    """Say that the token issuer's public keys were read and differ from those known."""
+    _log.info("issuer_keys_loaded", kids=list(kids))
+
+
 def catalog_loaded(tenant: str, version: str, relations: int) -> None:
     """Say that a tenant's tables and columns were read from PostgreSQL and differ from what was known."""
     _log.info("catalog_loaded", tenant=tenant, version=version, relations=relations)

@@ -83,7 +83,7 @@ class Judge:
         return self.verdict
 
 
-def authenticate(token: str, _now: float) -> Principal:
+async def identify(token: str) -> Principal:
     """Believe every token but one."""
     if token == "expired":
         raise Refusal("token-expired", "The token has expired.")
@@ -122,7 +122,7 @@ async def ask(
 ) -> tuple[int, dict[str, Any]]:
     """Send one query through a gateway and return status and document."""
     tenants: Any = {"acme": tenant or FakeTenant()}
-    gateway = Gateway(authenticate, tenants, max_request_bytes=1000, judge=judge or Judge())
+    gateway = Gateway(identify, tenants, max_request_bytes=1000, judge=judge or Judge())
     response = await gateway.answer(head(token, **headers), receive_of(body))
     assert isinstance(response, Response)
     return response.status, json.loads(response.body)
@@ -164,7 +164,7 @@ async def test_unauthenticated_body_is_not_even_read() -> None:
     async def receive() -> MutableMapping[str, Any]:
         pytest.fail("the body was asked for")
 
-    gateway = Gateway(authenticate, {}, max_request_bytes=1000, judge=Judge())
+    gateway = Gateway(identify, {}, max_request_bytes=1000, judge=Judge())
     response = await gateway.answer(head(None), receive)
     assert response is not None
     assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
@@ -187,7 +187,7 @@ async def test_denial_says_rule_place_and_what_to_do() -> None:
 async def test_text_is_judged_once() -> None:
     """The same text, role, policy and catalog are not judged again."""
     judge, tenant = Judge(), FakeTenant()
-    gateway = Gateway(authenticate, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
+    gateway = Gateway(identify, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
     for _ in range(3):
         await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
     assert judge.asked == 1
@@ -255,7 +255,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
             raise
 
     gateway = Gateway(
-        authenticate,
+        identify,
         {"acme": FakeTenant(works=work)},  # type: ignore[dict-item]
         max_request_bytes=1000,
         judge=Judge(),
@@ -268,7 +268,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
 async def test_server_that_stops_answers_what_it_can() -> None:
     """A request that is cut off at shutdown learns that what became of it is not known."""
     gateway = Gateway(
-        authenticate,
+        identify,
         {"acme": FakeTenant(works=lambda: asyncio.sleep(30))},  # type: ignore[dict-item]
         max_request_bytes=1000,
         judge=Judge(),

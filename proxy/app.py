@@ -1,0 +1,172 @@
+"""Wiring: what answers which path, and what lives as long as the server does.
+
+`POST /query` is answered before any routing; everything else goes through
+Starlette and answers in the same shape. The admin application is for the
+operator's own network: it shows load and the names of tenants.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response as StarletteResponse
+from starlette.routing import Route
+
+from proxy.database.pools import Server
+from proxy.door import Door
+from proxy.errors import Refusal
+from proxy.gateway import Gateway
+from proxy.settings import Settings
+from proxy.telemetry import events, metrics
+from proxy.telemetry.record import Record
+from proxy.tenants.folder import PolicyFolder
+from proxy.tenants.health import Health
+from proxy.tenants.registry import Tenants
+from proxy.wire.head import Head, Receive
+from proxy.wire.response import Response, Send, render_refusal
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+class QueryRoute:
+    """`POST /query` as an ASGI application: no Request object, no middleware."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, unless its caller is gone."""
+        head = Head(scope["headers"])
+        response = await self._gateway.answer(head, receive)
+        if response is not None:
+            await response.send(send, head.request_id)
+
+
+class HealthRoute:
+    """`GET /health`: without a token, and without a line in the log."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Say whether PostgreSQL answers."""
+        connected = await self._health.database_connected()
+        document = {
+            "status": "healthy" if connected else "unhealthy",
+            "database": "connected" if connected else "disconnected",
+        }
+        response = Response(200 if connected else 503, orjson.dumps(document))
+        await response.send(send, Head(scope["headers"]).request_id, with_body=scope["method"] != "HEAD")
+
+
+class Front:
+    """The public application."""
+
+    def __init__(self, gateway: Gateway, health: Health, lifespan: Lifespan | None = None) -> None:
+        self._query = QueryRoute(gateway)
+        self._rest = Starlette(
+            routes=[
+                Route("/query", self._query, methods=["POST"]),
+                Route("/health", HealthRoute(health), methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: _refuse_route},
+            lifespan=lifespan,
+        )
+        self._rest.router.redirect_slashes = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; the hot route first."""
+        if scope["type"] == "http" and scope["path"] == "/query" and scope["method"] == "POST":
+            await self._query(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+async def _refuse_route(request: Request, exc: Exception) -> StarletteResponse:
+    """Answer what no route takes; `Allow` says what a path does take (RFC 9110 §15.5.6)."""
+    assert isinstance(exc, HTTPException)  # noqa: S101 - that is what this handler is registered for
+    head = Head(request.scope["headers"])
+    record = Record(head.request_id, perf_counter())
+    allow = (exc.headers or {}).get("Allow")
+    if allow is None:
+        refusal = Refusal("not-found", "there is nothing at this path", hint="Send statements to `POST /query`.")
+    else:
+        refusal = Refusal("method-not-allowed", "this path does not take this method", hint=f"It takes {allow}.")
+    response = render_refusal(refusal, head.request_id, ((b"allow", allow.encode()),) if allow else ())
+    record.error, record.status, record.bytes_out = refusal.error, response.status, len(response.body)
+    events.request_served(record)
+    return _Sent(response, head.request_id)
+
+
+class _Sent(StarletteResponse):
+    """Our own response where Starlette wants one of its own."""
+
+    def __init__(self, response: Response, request_id: str) -> None:
+        super().__init__()
+        self._response = response
+        self._request_id = request_id
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it."""
+        await self._response.send(send, self._request_id, with_body=scope["method"] != "HEAD")
+
+
+def create_admin(health: Health) -> Starlette:
+    """Make the application of PROXY_ADMIN_LISTEN: `/livez`, `/readyz`, `/metrics`."""
+
+    async def livez(_request: Request) -> StarletteResponse:
+        return _json(200, {"status": "alive"})
+
+    async def readyz(_request: Request) -> StarletteResponse:
+        ready = await health.database_connected()
+        return _json(200, {"status": "ready"}) if ready else _json(503, {"status": "waiting", "for": "PostgreSQL"})
+
+    async def show_metrics(_request: Request) -> StarletteResponse:
+        return StarletteResponse(metrics.render(), media_type=metrics.CONTENT_TYPE)
+
+    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", show_metrics)]
+    return Starlette(routes=routes)
+
+
+def _json(status: int, document: dict[str, str]) -> StarletteResponse:
+    return StarletteResponse(orjson.dumps(document), status, media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Applications:
+    """The two applications of one process, and what a SIGHUP does to them."""
+
+    public: Application
+    admin: Application
+    reload: Callable[[], None]
+
+
+def create_applications(settings: Settings, folder: PolicyFolder) -> Applications:
+    """Wire one process: `folder` is loaded already. Nothing is connected before the public application's lifespan."""
+    assert settings.database_url is not None  # noqa: S101 - settings that serve have it
+    server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
+    tenants = Tenants(folder, server, workers=settings.workers)
+    door = Door(settings)
+    gateway = Gateway(door.identify, tenants, max_request_bytes=settings.max_request_bytes)
+    health = Health(tenants.probes)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with door.open():
+            watching = asyncio.create_task(tenants.watch())
+            try:
+                yield
+            finally:
+                watching.cancel()
+                await tenants.close()
+
+    return Applications(Front(gateway, health, lifespan), create_admin(health), tenants.refresh)

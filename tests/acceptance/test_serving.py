@@ -1,0 +1,189 @@
+"""Starting, watching, stopping, and what the log says and does not say."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gateways import Gateway, Tenant, World
+
+
+def test_log_holds_one_line_a_request_and_no_secret(tenant: Tenant, world: World) -> None:
+    """Whatever goes wrong, the log has a line for it, and no parameter, token, password or statement."""
+    gateway = world.start_gateway(PROXY_LOG_LEVEL="debug")
+    secrets = ["p4rameter-s3cret", "literal-s3cret", tenant.password, gateway.secret]
+    token = gateway.token(jti="an-id")
+    sent: list[tuple[str, list[Any], str]] = [
+        ("SELECT $1::text AS x", [secrets[0]], token),
+        ("SELECT id FROM notes WHERE id = $1", [secrets[0]], token),
+        ("SELECT id FROM notes WHERE body = 'literal-s3cret'", [], token),
+        ("SELECT value FROM secrets WHERE value = 'literal-s3cret'", [], token),
+        ("SELEKT 'literal-s3cret", [secrets[0]], token),
+        ("INSERT INTO notes (id, owner, tag) VALUES (1000, 'x', $1)", [secrets[0]], token),
+        ("INSERT INTO notes (id, owner, tag) VALUES (1001, 'x', $1)", [secrets[0]], token),
+        ("SELECT 1", [], "not-a-t0ken-at-all"),
+        ("SELECT 1", [], gateway.token(tenant="stranger")),
+    ]
+    secrets += [token, token.rsplit(".", 1)[1], "not-a-t0ken-at-all"]
+    for sql, parameters, credential in sent:
+        gateway.query(sql, *parameters, token=credential)
+    assert gateway.stop() == 0
+    served = [line for line in gateway.lines() if line["event"] == "request_served"]
+    assert len(served) == len(sent)
+    first = served[0]
+    assert {name: first[name] for name in ("tenant", "role", "verdict", "status", "rows", "credential")} == {
+        "tenant": "acme",
+        "role": "default",
+        "verdict": "allowed",
+        "status": 200,
+        "rows": 1,
+        "credential": "an-id",
+    }
+    assert len(first["fingerprint"]) == 16
+    assert first["duration_ms"] > 0
+    assert served[3]["rule"] == "table-granted"
+    everything = gateway.log.read_text() + gateway.errors()
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_all_faults_are_told_before_anything_is_served(world: World) -> None:
+    """Every wrong setting, or every wrong policy file, is a line on standard error; exit status 2."""
+    tenant = world.make_tenant()
+    settings = world.start_gateway(wait=False, PROXY_WORKERS="none", PROXY_LOG_LEVEL="loud", PROXY_TYPO="x")
+    assert settings.process.wait(20) == 2
+    assert all(name in settings.errors() for name in ("PROXY_WORKERS", "PROXY_LOG_LEVEL", "PROXY_TYPO"))
+    tenant.file.write_text(tenant.file.read_text() + "nonsense: 1\n")
+    tenant.file.with_name("other.yaml").write_text("[")
+    policies = world.start_gateway(wait=False)
+    assert policies.process.wait(20) == 2
+    assert "acme.yaml" in policies.errors()
+    assert "other.yaml" in policies.errors()
+
+
+def test_address_in_use_is_said_plainly(gateway: Gateway, world: World) -> None:
+    """A second gateway on the same address ends with one clear line and no traceback."""
+    second = world.start_gateway(wait=False, PROXY_LISTEN=gateway.url.removeprefix("http://"))
+    assert second.process.wait(20) == 1
+    assert "cannot listen" in second.errors()
+    assert "Traceback" not in second.errors()
+
+
+def test_policy_change_is_in_force_without_a_restart(gateway: Gateway, tenant: Tenant) -> None:
+    """A valid change counts within seconds; an invalid one changes nothing and is told."""
+    sql = "SELECT owner FROM notes WHERE id = 1"
+    token = gateway.token(role="reader")
+    assert gateway.query(sql, token=token).status_code == 403
+    text = tenant.file.read_text()
+    tenant.file.write_text(text.replace("select: [id, body]", "select: [id, body, owner]"))
+    gateway.event("policy_loaded")
+    assert gateway.query(sql, token=token).status_code == 200
+    tenant.file.write_text("tenant: acme\n  broken")
+    assert "acme.yaml" in gateway.event("policy_rejected")["faults"][0]
+    assert gateway.query(sql, token=token).status_code == 200
+    tenant.file.unlink()
+    gateway.event("policy_removed")
+    response = gateway.query(sql, token=token)
+    assert (response.status_code, response.json()["error"]) == (403, "tenant-unknown")
+
+
+def test_hangup_reads_the_policies_at_once(gateway: Gateway, tenant: Tenant) -> None:
+    """SIGHUP does not stop the gateway, and reads what changed."""
+    tenant.file.write_text(tenant.file.read_text().replace("[id, body]", "[id]"))
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.event("policy_loaded")
+    assert gateway.query("SELECT 1").status_code == 200
+
+
+def test_two_tenants_do_not_see_each_other(world: World) -> None:
+    """Each tenant's token reaches its own database alone."""
+    one, two = world.make_tenant("acme"), world.make_tenant("globex")
+    two.run("UPDATE notes SET body = 'of globex'")
+    gateway = world.start_gateway()
+    for tenant, body in ((one, "note 1"), (two, "of globex")):
+        response = gateway.query("SELECT body FROM notes WHERE id = 1", token=gateway.token(tenant.name))
+        assert response.json()["rows"] == [{"body": body}]
+
+
+def test_stopping_finishes_what_runs(gateway: Gateway) -> None:
+    """A request under way at SIGTERM is answered; the process ends with status 0."""
+    answers: list[httpx.Response] = []
+    thread = threading.Thread(target=lambda: answers.append(gateway.query("SELECT wait(1.5)")))
+    gateway.query("SELECT 1")
+    thread.start()
+    time.sleep(0.5)
+    assert gateway.stop() == 0
+    thread.join()
+    assert answers[0].status_code == 200
+    assert [line["reason"] for line in gateway.lines() if line["event"] == "server_stopping"] == ["SIGTERM"]
+
+
+def test_gateway_on_unix_sockets(tenant: Tenant, world: World, tmp_path: Path) -> None:
+    """Both addresses may be sockets in the file system; a stale one is no obstacle; they are gone afterwards."""
+    assert tenant.file.exists()
+    public, admin = Path(f"/tmp/dbp-{os.getpid()}.sock"), tmp_path / "admin.sock"  # noqa: S108 - a socket's path is short
+    for _ in range(2):
+        gateway = world.start_gateway(wait=False, PROXY_LISTEN=f"unix:{public}", PROXY_ADMIN_LISTEN=f"unix:{admin}")
+        gateway.event("server_started", listen=f"unix:{public}")
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(public), retries=5), base_url="http://gateway") as http:
+            headers = {"authorization": f"Bearer {gateway.token()}"}
+            assert http.post("/query", json={"query": "SELECT 1"}, headers=headers).status_code == 200
+        assert public.stat().st_mode & 0o007 == 0
+        gateway.stop(signal.SIGKILL)
+    gateway = world.start_gateway(wait=False, PROXY_LISTEN=f"unix:{public}", PROXY_ADMIN_LISTEN=f"unix:{admin}")
+    gateway.event("server_started")
+    assert gateway.stop() == 0
+    assert not public.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_workers_share_the_address_and_the_numbers(tenant: Tenant, world: World, number: int) -> None:
+    """Two workers answer as one, are replaced when they die, count together, and end together."""
+    assert tenant.file.exists()
+    gateway = world.start_gateway(PROXY_WORKERS="2")
+    for _ in range(10):
+        assert gateway.query("SELECT 1").status_code == 200
+    text = httpx.get(f"{gateway.admin_url}/metrics").text
+    assert 'database_proxy_requests_total{status="200",tenant="acme",verdict="allowed"} 10.0' in text
+    before = children(gateway)
+    os.kill(before[0], signal.SIGKILL)
+    gateway.event("worker_exited", pid=before[0])
+    deadline = time.monotonic() + 10
+    while len(set(children(gateway)) - {before[0]}) < 2 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert gateway.query("SELECT 1").status_code == 200
+    workers = children(gateway)
+    assert len(workers) == 2
+    assert gateway.stop(number) == 0
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_workers_end_with_their_parent(tenant: Tenant, world: World) -> None:
+    """Even when the parent is killed, no process is left behind."""
+    assert tenant.file.exists()
+    gateway = world.start_gateway(PROXY_WORKERS="2")
+    workers = children(gateway)
+    gateway.stop(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+
+
+def test_admin_address_tells_life_readiness_and_numbers(gateway: Gateway) -> None:
+    """The three admin paths answer on the admin address."""
+    gateway.query("SELECT value FROM secrets")
+    assert httpx.get(f"{gateway.admin_url}/livez").status_code == 200
+    assert httpx.get(f"{gateway.admin_url}/readyz").status_code == 200
+    metrics = httpx.get(f"{gateway.admin_url}/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert 'database_proxy_denials_total{effect="denied",rule="table-granted",tenant="acme"} 1.0' in metrics.text
+
+
+def children(gateway: Gateway) -> list[int]:
+    """Return the process ids of a gateway's workers."""
+    pid = gateway.process.pid
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
