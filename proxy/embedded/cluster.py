@@ -10,12 +10,9 @@ password.
 import atexit
 import contextlib
 import fcntl
-import os
-import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -27,11 +24,11 @@ from urllib.parse import quote
 from proxy.embedded import postmaster
 from proxy.embedded.binaries import OVERRIDE, Binaries
 from proxy.embedded.errors import EmbeddedFailed
+from proxy.embedded.initdb import SUPERUSER, environment, initialize, password_of
 from proxy.embedded.lifeline import die_with_parent
 from proxy.embedded.staging import staged
 from proxy.embedded.user import credentials, give, reaches, server_user
 
-SUPERUSER = "postgres"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 
@@ -114,9 +111,9 @@ class Cluster:
                 self._binaries = staged(self._binaries)
             postmaster.end_leftover(self.data, _SOCKET_PREFIX)
             if not self.data.is_dir():
-                self._initdb()
+                initialize(self.folder, self.data, self._binaries, self._user, fast=self._fast)
             self._check_version()
-            self.password = (self.folder / "password").read_text()
+            self.password = password_of(self.folder)
             self._launch()
             self._wait_until_ready()
         except BaseException:
@@ -183,38 +180,6 @@ class Cluster:
             ) from None
         self._lock = lock
 
-    def _initdb(self) -> None:
-        """Make the data folder; it gets its name when it is whole."""
-        unfinished = self.folder / "data.unfinished"
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(mode=0o700)
-        give(unfinished, self._user)
-        password = secrets.token_urlsafe(24)
-        _write_private(self.folder / "password", password)
-        password_file = self.folder / "password.initdb"
-        _write_private(password_file, password)
-        give(password_file, self._user)
-        try:
-            self._run_initdb(unfinished, password_file)
-        finally:
-            password_file.unlink()
-        unfinished.rename(self.data)
-
-    def _run_initdb(self, data: Path, password_file: Path) -> None:
-        # PostgreSQL 17 brings a C.UTF-8 of its own; before, it is the system's, which Linux has.
-        own = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        locale = own if self._binaries.major >= 17 else ["--lc-ctype=C.UTF-8"] if sys.platform == "linux" else []
-        command = [
-            *(self._binaries.program("initdb"), "-D", str(data), "-U", SUPERUSER, f"--pwfile={password_file}"),
-            *("--encoding=UTF8", "--locale=C", *locale, "--auth=scram-sha-256", "--no-instructions"),
-            *(["--no-sync"] if self._fast else []),
-        ]
-        done = subprocess.run(  # noqa: S603 - our own program and arguments
-            command, capture_output=True, text=True, check=False, cwd="/", env=_environment(), **credentials(self._user)
-        )
-        if done.returncode != 0:
-            raise EmbeddedFailed(f"initdb failed in {data}: {(done.stderr or done.stdout).strip()[-1000:]}")
-
     def _check_version(self) -> None:
         """Refuse data of another major version: which programs are found may have changed since."""
         made_by = (self.data / "PG_VERSION").read_text().strip()
@@ -238,7 +203,7 @@ class Cluster:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                env=_environment(),
+                env=environment(),
                 # Ctrl-C in a terminal reaches us, and we stop the server last.
                 start_new_session=True,
                 preexec_fn=die_with_parent(),  # noqa: PLW1509 - one prepared system call, safe between fork and exec
@@ -273,15 +238,3 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 def _socket_folder() -> Path:
     temp = tempfile.gettempdir()
     return Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX, dir=temp if len(temp) < _LONGEST_SOCKET_FOLDER else "/tmp"))  # noqa: S108 - mkdtemp is private
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-
-
-def _environment() -> dict[str, str]:
-    """Return what the server's programs need, without the caller's PG* variables and secrets."""
-    kept = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TZ")
-    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
