@@ -136,7 +136,11 @@ class Session:
         if prelude:
             self._transport.write(prelude)
         self._unsettled = False
-        rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)
+        try:
+            rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)
+        except asyncpg.PostgresError:
+            self.meter.stop()
+            raise
         self.meter.stop()
         return rows, tag or b""
 

@@ -179,6 +179,15 @@ async def test_probe_and_catalog_use_a_connection_of_the_tenants(tenant: Tenant)
     assert (tenant.pool.in_use, len(await tenant.backends())) == (0, 1)
 
 
+async def test_a_failed_statements_limits_end_with_it(tenant: Tenant) -> None:
+    """What the gateway itself reads afterwards on the same connection is not measured by them."""
+    await tenant.admin("".join(f"CREATE TABLE public.table_{number} (a int);" for number in range(30)))
+    with pytest.raises(StatementFailed):
+        await tenant.run("SELECT 1 / $1::int", 0, max_rows=1, max_bytes=400)
+    assert len((await tenant.pool.catalog()).relations) == 30
+    assert len(await tenant.backends()) == 1
+
+
 @pytest.fixture
 def own_cluster(tmp_path_factory: pytest.TempPathFactory, start_cluster: Callable[[int], Cluster]) -> Cluster:
     """Return a server that a test may stop; its address on loopback stays the same."""
