@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(_arguments: argparse.Namespace) -> int:
-    """Serve until told to stop. Exit status 2: settings or policies are invalid; 1: it cannot listen, or has no keys."""
+    """Serve until told to stop. Exit status 2: invalid settings or policies; 1: it cannot listen, or has no keys."""
     try:
         settings = load_settings(os.environ)
         folder = PolicyFolder(settings.policies)

@@ -4,7 +4,7 @@ import random
 
 import asyncpg
 import pytest
-from conftest import Connect
+from databases import Connect
 from lexer_cases import TOKENS
 
 from proxy.vetting.denial import Denial
