@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
-from conftest import Connect, MakeDatabase
+from databases import Connect, MakeDatabase
 from statement_corpus import SCHEMA, Case, allowed_cases, attacks, corpus_catalog, corpus_policy
 
 from proxy.database.analyse import analyse
