@@ -2,7 +2,7 @@
 
 asyncpg's public `set_type_codec` serves no arrays, ranges and domains. The
 call below it does, one for each row of pg_type: `register` is the one place
-that uses it, and `tests/integration/test_values.py` holds it to the pinned version.
+that uses it, and `tests/integration/database/test_values.py` holds it to the pinned version.
 """
 
 import itertools
