@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -101,12 +101,12 @@ class Tenant:
 class Gateway:
     """A gateway's process; its log is a file."""
 
-    def __init__(self, environ: dict[str, str], log: Path) -> None:
+    def __init__(self, environ: dict[str, str], log: Path, prefix: Sequence[str | Path] = ()) -> None:
         self.secret = environ.get("PROXY_JWT_SECRET", "")
         self.log = log
         self.url = self.admin_url = ""
         with log.open("wb") as out, log.with_suffix(".err").open("wb") as err:
-            command = [sys.executable, "-m", "proxy", "serve"]
+            command = [*prefix, sys.executable, "-m", "proxy", "serve"]
             self.process = subprocess.Popen(command, env=environ, stdout=out, stderr=err)
 
     def lines(self) -> list[dict[str, Any]]:
@@ -230,8 +230,11 @@ class World:
             passwords.write(f"*:*:{database}:{login}:{tenant.password}\n")
         return tenant
 
-    def start_gateway(self, *, wait: bool = True, **settings: str) -> Gateway:
-        """Start a gateway on the tenants made so far; an empty setting is left out."""
+    def start_gateway(self, *, wait: bool = True, prefix: Sequence[str | Path] = (), **settings: str) -> Gateway:
+        """Start a gateway on the tenants made so far; an empty setting is left out.
+
+        `prefix` is a command that starts the command that follows it.
+        """
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PROXY_")},
             "PROXY_DATABASE_URL": f"postgresql:///?host={self._cluster.socket_folder}&port={self._cluster.port}",
@@ -243,7 +246,7 @@ class World:
             **settings,
         }
         log = self.folder / f"log{len(self._gateways)}"
-        gateway = Gateway({name: value for name, value in environ.items() if value}, log)
+        gateway = Gateway({name: value for name, value in environ.items() if value}, log, prefix)
         self._gateways.append(gateway)
         if wait:
             gateway.wait_until_listening()

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
 import socket
-import ssl
-import subprocess
-import sysconfig
 import threading
 import time
 from collections.abc import Iterator
@@ -18,23 +14,16 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from caddies import free_port, running_caddy, trust_of, wait_for_port
 
-ROOT = Path(__file__).resolve().parents[2]
-CADDY = Path(sysconfig.get_path("scripts")) / "caddy"
 BODY_LIMIT = 64 * 1024
+LIMITS = {"GATEWAY_BODY_LIMIT": str(BODY_LIMIT), "GATEWAY_PATIENCE": "1s"}
 SECRETS = ("Zt-bearer-Zt", "Zt-neon-password-Zt", "Zt-query-string-Zt", "Zt-body-Zt", "Zt-cookie-Zt")
 CREDENTIALS = {
     "Authorization": f"Bearer {SECRETS[0]}",
     "Neon-Connection-String": f"postgresql://tenant:{SECRETS[1]}@db.example.com/callmeback",
     "Cookie": f"session={SECRETS[4]}",
 }
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback address that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -105,16 +94,6 @@ class Upstream:
             thread.join(10)
 
 
-def wait_for_port(port: int) -> None:
-    """Return once something accepts connections on the port; fail after ten seconds."""
-    for _ in range(200):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"nothing listens on port {port}")
-
-
 @dataclass
 class Site:
     """A running Caddy: a client that trusts it, what it logs, and where it may write."""
@@ -135,49 +114,6 @@ class Site:
         return (self.home / "output").read_text()
 
 
-def environment(home: Path, **settings: str) -> dict[str, str]:
-    """Return an environment in which Caddy writes below `home` only."""
-    own = {"HOME": home / "home", "XDG_DATA_HOME": home / "data", "XDG_CONFIG_HOME": home / "config"}
-    for folder in own.values():
-        folder.mkdir(parents=True, exist_ok=True)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    return kept | {name: str(folder) for name, folder in own.items()} | settings
-
-
-@contextmanager
-def running_caddy(home: Path, upstream: Upstream, site: str, port: int) -> Iterator[None]:
-    """Run Caddy with the repository's Caddyfile for the length of a `with`; it accepts connections on `port`."""
-    settings = {
-        "GATEWAY_SITE": site,
-        "GATEWAY_UPSTREAM": f"127.0.0.1:{upstream.port}",
-        "GATEWAY_BODY_LIMIT": str(BODY_LIMIT),
-        "GATEWAY_PATIENCE": "1s",
-    }
-    command = [CADDY, "run", "--config", ROOT / "Caddyfile", "--adapter", "caddyfile"]
-    with (home / "output").open("wb") as output:
-        process = subprocess.Popen(command, env=environment(home, **settings), cwd=home, stdout=output, stderr=output)
-    try:
-        wait_for_port(port)
-        yield
-    finally:
-        process.terminate()
-        process.wait(15)
-
-
-def trust_of(home: Path, port: int) -> ssl.SSLContext:
-    """Return a context that trusts the authority that a Caddy makes for itself, once a handshake succeeds with it."""
-    for _ in range(200):
-        with suppress(OSError):
-            trust = ssl.create_default_context(cafile=str(home / "data/caddy/pki/authorities/local/root.crt"))
-            with (
-                socket.create_connection(("127.0.0.1", port), 5) as connection,
-                trust.wrap_socket(connection, server_hostname="localhost"),
-            ):
-                return trust
-        time.sleep(0.05)
-    pytest.fail("Caddy has made no certificate for localhost")
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Give a Caddy that serves `https://localhost:<port>` with its own authority's certificate."""
@@ -185,7 +121,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     url = f"https://localhost:{port}"
     with (
         upstream.serving(),
-        running_caddy(home, upstream, url, port),
+        running_caddy(home, url, f"127.0.0.1:{upstream.port}", **LIMITS),
         httpx.Client(base_url=url, verify=trust_of(home, port), timeout=10, trust_env=False) as client,
     ):
         yield Site(client, upstream, home, port)
@@ -360,7 +296,7 @@ def plain(tmp_path: Path) -> Iterator[tuple[httpx.Client, Upstream]]:
     upstream, port = Upstream(), free_port()
     url = f"http://127.0.0.1:{port}"
     with (
-        running_caddy(tmp_path, upstream, url, port),
+        running_caddy(tmp_path, url, f"127.0.0.1:{upstream.port}", **LIMITS),
         httpx.Client(base_url=url, timeout=20, trust_env=False) as client,
     ):
         yield client, upstream

@@ -1,20 +1,20 @@
 """What an administrator installs: `Caddyfile` and `systemd/`, read by the programs that will read them there."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sysconfig
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from caddies import CADDY, ROOT, environment
 
-ROOT = Path(__file__).resolve().parents[2]
-CADDY = Path(sysconfig.get_path("scripts")) / "caddy"
+from proxy.server import KEEP_ALIVE_S
+from proxy.wire.head import _REQUEST_ID
+
 UNIT = ROOT / "systemd/database-proxy.service"
 
 needs_systemd = pytest.mark.skipif(
@@ -24,10 +24,10 @@ needs_systemd = pytest.mark.skipif(
 
 def caddy(tmp_path: Path, *arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """Run a Caddy command on the repository's Caddyfile, writing below `tmp_path` only."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
-    own = dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME"), str(tmp_path))
     command = [CADDY, *arguments, "--config", ROOT / "Caddyfile", "--adapter", "caddyfile"]
-    return subprocess.run(command, env=kept | own | settings, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(
+        command, env=environment(tmp_path, **settings), capture_output=True, text=True, check=False, timeout=60
+    )
 
 
 def values_of(key: str, node: Any) -> Iterator[Any]:
@@ -67,6 +67,19 @@ def test_caddyfile_leads_to_one_address(tmp_path: Path) -> None:
     adapted = json.loads(caddy(tmp_path, "adapt").stdout)
     assert list(values_of("dial", adapted)) == ["127.0.0.1:3000"]
     assert adapted["admin"]["disabled"] is True
+
+
+def test_caddy_lets_idle_connections_go_first(tmp_path: Path) -> None:
+    """The gateway keeps an idle connection longer than Caddy: no request meets a connection that is being closed."""
+    adapted = json.loads(caddy(tmp_path, "adapt").stdout)
+    (keep_alive,) = values_of("keep_alive", adapted)
+    assert keep_alive["idle_timeout"] / 1e9 < KEEP_ALIVE_S
+
+
+def test_caddy_and_the_gateway_agree_on_request_ids() -> None:
+    """An id that Caddy passes on is one that the gateway keeps, so both logs name a request alike."""
+    (pattern,) = re.findall(r"header_regexp id X-Request-Id \^(\S+)\$", (ROOT / "Caddyfile").read_text())
+    assert pattern.encode() == _REQUEST_ID.pattern
 
 
 def test_caddyfile_offers_no_plain_http(tmp_path: Path) -> None:
