@@ -52,18 +52,30 @@ def cluster(request: pytest.FixtureRequest, start_cluster: Callable[[int], Clust
 
 
 @pytest.fixture(scope="session")
-def template_of(cluster: Cluster) -> Callable[[str], str]:
+def templates() -> dict[tuple[Path, str], str]:
+    """Remember the templates of every server: `cluster` is set up anew at each change of version."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def template_of(cluster: Cluster, templates: dict[tuple[Path, str], str]) -> Callable[[str], str]:
     """Return the template database that a script makes; made at its first use."""
 
-    @cache
     def template(sql: str) -> str:
-        name = f"template_{hashlib.sha256(sql.encode()).hexdigest()[:12]}"
-        run_sql(cluster.dsn(), f'CREATE DATABASE "{name}" TEMPLATE template0')
-        if sql.strip():
-            run_sql(cluster.dsn(name), sql)
-        return name
+        key = (cluster.folder, sql)
+        if key not in templates:
+            templates[key] = _make_template(cluster, sql)
+        return templates[key]
 
     return template
+
+
+def _make_template(cluster: Cluster, sql: str) -> str:
+    name = f"template_{hashlib.sha256(sql.encode()).hexdigest()[:12]}"
+    run_sql(cluster.dsn(), f'CREATE DATABASE "{name}" TEMPLATE template0')
+    if sql.strip():
+        run_sql(cluster.dsn(name), sql)
+    return name
 
 
 @pytest.fixture
