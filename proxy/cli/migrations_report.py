@@ -130,7 +130,8 @@ def failed(database: str, failure: Failure) -> None:
     _print_labelled("statement", _shortened(failure.statement))
     _print_labelled("detail", told.detail)
     _print_labelled("hint", told.hint)
-    _print_labelled("applied", _APPLIED[failure.applied].format(database=database))
+    applied = _APPLIED[failure.applied] if failure.statement else "nothing: every pending file is read before one runs"
+    _print_labelled("applied", applied.format(database=database))
 
 
 _APPLIED: Final = {

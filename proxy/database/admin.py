@@ -22,6 +22,8 @@ _SESSION: Final = {
     "standard_conforming_strings": "on",
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
+    # A client that was killed is noticed in the middle of a long statement, and the statement undone.
+    "client_connection_check_interval": "2s",
     # A change that waits for a busy table makes everybody after it wait as well.
     "lock_timeout": "10s",
 }

@@ -53,8 +53,8 @@ class Migration:
 def order(listing: Iterable[str], folder: str = ".") -> tuple[FileName, ...]:
     """Return the migration files of a folder's listing in the order of their numbers.
 
-    `folder` is what messages call it. Raises `MigrationsInvalid` for an SQL file without a number and for two files
-    of one number.
+    `folder` is what messages call it. Raises `MigrationsInvalid` for an SQL
+    file without a number, and for two of one number.
     """
     found = [_parse(file, folder) for file in listing if file.endswith(".sql") and not file.startswith(".")]
     names = sorted(found, key=lambda name: (name.version, name.file))

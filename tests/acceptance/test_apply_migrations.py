@@ -1,0 +1,195 @@
+"""`apply_migrations.py` as an administrator runs it."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from databases import Connect, run_sql
+
+from proxy.embedded import Cluster
+
+CHECKOUT = Path(__file__).parents[2]
+Apply = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
+    """Return libpq's variables for the run's server, with the password in a file."""
+    passfile = tmp_path / "pgpass"
+    passfile.write_text(f"*:*:*:{cluster.superuser}:{cluster.password}\n")
+    passfile.chmod(0o600)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    where = {"PGHOST": str(cluster.socket_folder), "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
+    return {**own, **where, "PGPASSFILE": str(passfile)}
+
+
+@pytest.fixture
+def apply(environment: dict[str, str], tmp_path: Path) -> Apply:
+    """Return what runs the command, from a folder that is not the checkout."""
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, CHECKOUT / "apply_migrations.py", *arguments],
+            cwd=tmp_path,
+            env={**environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def database(cluster: Cluster) -> Iterator[str]:
+    """Return a name that no database has, and drop the one that gets it."""
+    name = f"applied_{os.urandom(4).hex()}"
+    yield name
+    run_sql(cluster.dsn(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database: str) -> Path:
+    """Return a folder of migrations for the database."""
+    made = tmp_path / "migrations" / database
+    made.mkdir(parents=True)
+    return made
+
+
+@pytest.mark.every_postgresql
+def test_callmeback_comes_up_and_a_second_run_has_nothing_to_do(apply: Apply, database: str) -> None:
+    """One command makes the database and its schema; it says what it did, and how long it took."""
+    first = apply("--create", "callmeback", "--into", database)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert f"{database}: created" in first.stdout
+    assert "  001 create_personas_tables … applied in " in first.stdout
+    assert "  8 migrations applied in " in first.stdout
+    second = apply("callmeback", "--into", database)
+    assert (second.returncode, second.stdout) == (0, f"{database}:\n  nothing is pending\n")
+
+
+def test_status_tells_every_migration(apply: Apply, database: str, folder: Path) -> None:
+    """What is applied, when and by whom; what is pending; what has changed since: that is status 1."""
+    (folder / "001_first.sql").write_text("SELECT 1;")
+    apply("--folder", "migrations", "--create")
+    (folder / "002_second.sql").write_text("SELECT 2;")
+    pending = apply("--folder", "migrations", "--status")
+    (folder / "001_first.sql").write_text("SELECT 3;")
+    changed = apply("--folder", "migrations", "--status")
+    assert (pending.returncode, changed.returncode) == (0, 1)
+    head, titles, first, second = pending.stdout.splitlines()
+    assert head == f"{database}: 1 applied, 1 pending"
+    assert titles.split() == ["version", "name", "state", "applied", "at", "(UTC)", "by", "took"]
+    assert first.split()[:3] == ["001", "first", "applied"]
+    assert "postgres" in first
+    assert second.split() == ["002", "second", "pending"]
+    assert changed.stdout.splitlines()[2].split()[:3] == ["001", "first", "changed"]
+
+
+async def test_dry_run_prints_and_changes_nothing(
+    apply: Apply, cluster: Cluster, database: str, folder: Path, connect: Connect
+) -> None:
+    """Not even the table schema_migrations is made."""
+    (folder / "001_first.sql").write_text("-- why\nCREATE TABLE a ();\n")
+    nowhere = apply("--folder", "migrations", "--dry-run", "--create")
+    assert f"{database}: does not exist, and would be created" in nowhere.stdout
+    run_sql(cluster.dsn(), f"CREATE DATABASE {database}")
+    done = apply("--folder", "migrations", "--dry-run")
+    assert done.returncode == 0
+    assert "-- why\nCREATE TABLE a ();" in done.stdout
+    assert f"migrations/{database}/001_first.sql" in done.stdout
+    tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    assert await (await connect(database)).fetchval(tables) == 0
+
+
+def test_a_failure_is_told_with_all_that_mends_it(apply: Apply, database: str, folder: Path) -> None:
+    """File, line, statement, PostgreSQL's message, detail and hint, and what is applied."""
+    (folder / "001_first.sql").write_text("CREATE TABLE a (id int PRIMARY KEY);")
+    (folder / "002_second.sql").write_text("-- two\nSELECT 1;\nSELECT 1\nFROM a WHERE ids = 1;\n")
+    done = apply("--folder", "migrations", "--create")
+    assert done.returncode == 1
+    assert "002 second … not applied" in done.stdout
+    assert done.stderr.splitlines() == [
+        f'apply_migrations: migrations/{database}/002_second.sql:4: column "ids" does not exist (SQLSTATE 42703)',
+        "  statement: SELECT 1",
+        "             FROM a WHERE ids = 1",
+        '  hint:      Perhaps you meant to reference the column "a.id".',
+        "  applied:   nothing of this file; the files before it are",
+    ]
+    assert apply("--folder", "migrations", "--status").stdout.startswith(f"{database}: 1 applied, 1 pending")
+
+
+def test_databases_after_a_failure_are_not_tried(apply: Apply, database: str, folder: Path) -> None:
+    """They are named, and stay as they are."""
+    (folder / "001_first.sql").write_text("SELECT nothing;")
+    last = folder.parent / f"z_{database}"
+    last.mkdir()
+    done = apply("--folder", "migrations", "--create")
+    assert done.returncode == 1
+    assert f"not tried: z_{database}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nosuch"], "there is no folder"),
+        (["--folder", "nosuch"], "there is no folder nosuch"),
+        (["--to", "nine"], "'nine' is not a number"),
+        (["--status", "--dry-run"], "not allowed with"),
+        (["--into", "x", "--folder", "."], "--into takes exactly one DATABASE"),
+    ],
+)
+def test_wrong_usage_is_status_2(apply: Apply, arguments: list[str], words: str) -> None:
+    """Nothing is connected to, and the message says what was wrong."""
+    done = apply(*arguments, PGHOST="/nowhere")
+    assert done.returncode == 2
+    assert words in done.stderr
+
+
+def test_a_missing_database_is_not_made_unasked(apply: Apply, database: str) -> None:
+    """The hint says how to ask."""
+    done = apply("callmeback", "--into", database)
+    assert done.returncode == 1
+    assert f'database "{database}" does not exist' in done.stderr
+    assert "--create" in done.stderr
+
+
+def test_an_unreachable_server_is_one_clear_line(apply: Apply, cluster: Cluster) -> None:
+    """No traceback, no password."""
+    done = apply("--url", f"postgresql://someone:{cluster.password}@127.0.0.1:1/", "callmeback")
+    assert done.returncode == 1
+    assert "cannot log in to PostgreSQL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert cluster.password not in done.stdout + done.stderr
+
+
+def test_a_killed_run_leaves_nothing_half_applied(
+    environment: dict[str, str], apply: Apply, cluster: Cluster, database: str, folder: Path
+) -> None:
+    """After kill -9 in the middle of a file PostgreSQL undoes it, and the next run does it whole."""
+    (folder / "001_first.sql").write_text("CREATE TABLE a ();")
+    (folder / "002_second.sql").write_text("CREATE TABLE b (); SELECT pg_sleep(60); CREATE TABLE c ();")
+    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        told = ""
+        while "002" not in told:
+            told += running.stdout.read(1)
+        running.kill()
+    (folder / "002_second.sql").write_text("CREATE TABLE b (); CREATE TABLE c ();")
+    again = apply("--folder", "migrations")
+    assert again.returncode == 0
+    assert "  1 migration applied in " in again.stdout
+    run_sql(cluster.dsn(database), "DROP TABLE a, b, c")
+
+
+def test_help_teaches(apply: Apply) -> None:
+    """What it promises, where the server comes from, examples, exit statuses."""
+    done = apply("--help")
+    assert done.returncode == 0
+    for word in ("one transaction", "PGPASSFILE", "--create", "examples:", "Exit status"):
+        assert word in done.stdout
