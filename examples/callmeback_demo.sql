@@ -1,6 +1,9 @@
 -- Something to look at in an empty callmeback: two users, their credits, calls and costs.
 -- Running it again changes nothing that is there. Nobody can log in as these users.
 
+-- The schema's timestamps have no zone; the gateway's sessions are in UTC, so this one is too.
+SET TIME ZONE 'UTC';
+
 INSERT INTO users (id, email, password_hash, name, phone) VALUES
   ('user_123', 'user@example.com', '!', 'Uma Example', '+15551234567'),
   ('user_456', 'other@example.com', '!', 'Otto Example', '+15557654321')

@@ -1,0 +1,100 @@
+"""Every SQL statement of the callmeback seed, in plain PostgreSQL and through both walls."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+import pytest
+from callmeback_at_hand import Case, Edge, by_chapter, seed_cases
+from databases import Connect
+
+from proxy.errors import StatementFailed
+from proxy.vetting.verdict import Denied
+
+CHAPTERS = by_chapter(seed_cases())
+
+
+def test_every_statement_has_one_outcome() -> None:
+    """A case without an expectation would pass whatever happens."""
+    for case in seed_cases():
+        outcomes = {"rows", "changed", "fails", "denied"} & case.keys()
+        assert len(outcomes) == 1, case
+        assert ("because" in case) == ("denied" in case), case
+
+
+@pytest.mark.every_postgresql
+@pytest.mark.parametrize("chapter", CHAPTERS)
+async def test_plain_postgresql_runs_it(chapter: str, callmeback: str, connect: Connect) -> None:
+    """An administrator in psql gets what the seed says, or the SQLSTATE that the case names."""
+    connection = await connect(callmeback)
+    await connection.execute("SET TIME ZONE 'UTC'")
+    for case in CHAPTERS[chapter]:
+        if case.get("plain") != "not run":
+            await _check_plain(connection, case)
+
+
+async def _check_plain(connection: asyncpg.Connection, case: Case) -> None:
+    refused = None
+    try:
+        statement = await connection.prepare(case["sql"])
+        rows = await statement.fetch(*case.get("parameters", ()))
+    except asyncpg.PostgresError as exc:
+        refused = exc.sqlstate
+    assert refused == (case.get("plain") or case.get("fails")), case
+    if refused is None and "denied" not in case:
+        columns = [attribute.name for attribute in statement.get_attributes()]
+        _check_answer(case, columns, len(rows), statement.get_statusmsg())
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+async def test_the_gateway_runs_or_denies_it(chapter: str, edge: Edge) -> None:
+    """A worker of the role gets the same answer through both walls, or the denial that the case names."""
+    for case in CHAPTERS[chapter]:
+        if "denied" in case:
+            verdict = edge.vet(case["as"], case["sql"])
+            assert isinstance(verdict, Denied), case
+            assert verdict.rule == case["denied"], case
+            assert verdict.hint, case
+        else:
+            await _check_allowed(edge, case)
+
+
+async def _check_allowed(edge: Edge, case: Case) -> None:
+    running = edge.run(case["as"], case["sql"], *case.get("parameters", ()))
+    if "fails" in case:
+        with pytest.raises(StatementFailed) as caught:
+            await running
+        assert caught.value.code == case["fails"], case
+        return
+    result = await running
+    count = len(result.rows) if "rows" in case else result.row_count
+    _check_answer(case, [column.name for column in result.columns], len(result.rows), f"{result.command} {count}")
+
+
+async def test_postgresql_denies_what_vetting_denies(edge: Edge) -> None:
+    """With vetting out of the way, the login's own rights stop every statement that would do or tell anything."""
+    for case in seed_cases():
+        if "denied" in case and not _is_harmless(case["sql"]):
+            with pytest.raises(StatementFailed) as caught:
+                await edge.run_unvetted(case["as"], case["sql"])
+            assert caught.value.code in {"42501", "42601", "42P01", "0A000", "25001", "3D000"}, case
+
+
+def _is_harmless(sql: str) -> bool:
+    """Say whether PostgreSQL lets anyone run it, to no effect on others and with nothing of theirs in the answer."""
+    own_transaction = sql in {"BEGIN", "COMMIT"}
+    server_settings = sql == "SHOW max_connections"
+    # Of other logins' sessions PostgreSQL shows the process id alone, and of tables without rights no statistics.
+    censored_views = "FROM pg_stat_activity" in sql or "FROM pg_stats\n" in sql
+    explained_own_reading = sql.startswith("EXPLAIN ANALYZE\nSELECT * FROM calls")
+    nothing_there = sql == "DROP TABLE IF EXISTS problematic_table"
+    return own_transaction or server_settings or censored_views or explained_own_reading or nothing_there
+
+
+def _check_answer(case: Case, columns: Sequence[str], rows: int, tag: Any) -> None:
+    if "columns" in case:
+        assert list(columns) == case["columns"], case
+    if "rows" in case:
+        assert case["rows"] in ("any", rows), case
+    else:
+        assert case["changed"] in ("any", int(tag.split()[-1])), case
