@@ -12,9 +12,10 @@ import asyncpg
 from proxy.database.catalog import load_catalog
 from proxy.database.rights import load_rights
 from proxy.errors import Refusal
-from proxy.policy.ddl import SEARCH_PATH, identifier
 from proxy.policy.model import Policy, TableName
+from proxy.policy.quoting import relation
 from proxy.policy.rights import Drift, drift
+from proxy.policy.slate import SEARCH_PATH
 from proxy.vetting.catalog import Catalog
 
 CONNECT_TIMEOUT_S = 10
@@ -57,9 +58,7 @@ async def _filters(connection: asyncpg.Connection, policy: Policy) -> AsyncItera
     await connection.execute(f"SET search_path = {SEARCH_PATH}")
     for table, rows, roles in _stated(policy):
         try:
-            await connection.prepare(
-                f"SELECT FROM {identifier(table.schema)}.{identifier(table.name)} WHERE (\n{rows}\n)"
-            )
+            await connection.prepare(f"SELECT FROM {relation(table)} WHERE (\n{rows}\n)")
         except asyncpg.UndefinedTableError:
             continue  # the missing table is told already
         except asyncpg.PostgresError as exc:

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from proxy.policy.ddl import HARMLESS_OVERLOADS, REACHING
+from proxy.policy.ddl import NEEDED_FUNCTIONS
 from proxy.policy.model import Policy, TableName
 from proxy.policy.rights import COLUMN_VERBS, Drift, RelationRights, Rights, drift
+from proxy.policy.slate import HARMLESS_OVERLOADS, REACHING, REACHING_EXTENSIONS
 
 _USER_SCHEMA: Final = "n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
 
@@ -40,6 +41,10 @@ SELECT n.nspname, c.relname, c.relrowsecurity,
   pg_catalog.has_table_privilege($1, c.oid, 'TRUNCATE') AS truncate,
   pg_catalog.has_table_privilege($1, c.oid, 'REFERENCES') AS "references",
   pg_catalog.has_table_privilege($1, c.oid, 'TRIGGER') AS trigger,
+  -- A right of PostgreSQL 17 and later, which older ones have no word for.
+  EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) held
+          LEFT JOIN pg_catalog.pg_roles r ON r.oid = held.grantee
+          WHERE held.privilege_type = 'MAINTAIN' AND (held.grantee = 0 OR r.rolname = $1)) AS maintain,
   c.relowner = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1) AS owner,
   ARRAY(SELECT polname::text FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_roles r ON r.oid = ANY (p.polroles)
         WHERE p.polrelid = c.oid AND r.rolname = $1 AND p.polname LIKE 'database\\_proxy %') AS filters
@@ -49,14 +54,48 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.
 WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND {_USER_SCHEMA}
 GROUP BY n.nspname, c.oid, c.relname, c.relrowsecurity, c.relowner
 """
+_RELATIONS_HELD = (
+    "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'v', 'p', 'f')"
+    " AND pg_catalog.has_any_column_privilege($1::text, c.oid, '{rights}'))"
+)
 _FUNCTIONS = f"""
 SELECT n.nspname || '.' || p.proname AS name,
   pg_catalog.has_function_privilege($1, p.oid, 'EXECUTE')
     AND pg_catalog.has_schema_privilege($1, n.oid, 'USAGE') AS held,
-  EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_proc'::regclass
-          AND d.objid = p.oid AND d.deptype = 'e') AS of_extension
+  EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+          WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+          AND x.extname <> ALL ($2::text[])) AS of_extension
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE {_USER_SCHEMA} AND p.prorettype <> 'pg_catalog.trigger'::regtype
+"""
+_NEEDED = (
+    "SELECT n.nspname || '.' || p.proname FROM ("
+    + NEEDED_FUNCTIONS.format(
+        named=_RELATIONS_HELD.format(rights="SELECT, INSERT, UPDATE"),
+        written=_RELATIONS_HELD.format(rights="INSERT, UPDATE"),
+    )
+    + """) needed JOIN pg_catalog.pg_proc p ON p.oid = needed.oid
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+"""
+)
+# All else that is the login's, or that it was granted: types, languages, servers, large objects, parameters, sequences.
+_OTHERS = """
+SELECT CASE d.deptype WHEN 'o' THEN 'owns ' ELSE 'has rights on ' END
+  || pg_catalog.pg_describe_object(d.classid, d.objid, 0)
+FROM pg_catalog.pg_shdepend d
+LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1)
+  AND d.dbid IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))
+  AND CASE d.deptype
+    WHEN 'o' THEN c.relkind IS NULL OR c.relkind NOT IN ('r', 'v', 'm', 'f', 'p')
+    WHEN 'a' THEN d.classid NOT IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass,
+      'pg_database'::regclass)
+    ELSE false END
+"""
+_SEQUENCES = f"""
+SELECT 'may read or set sequence ' || c.oid::regclass FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE {_USER_SCHEMA} AND CASE c.relkind WHEN 'S' THEN pg_catalog.has_sequence_privilege($1, c.oid, 'SELECT, UPDATE') END
 """
 _REACHING = """
 SELECT oid::regprocedure::text FROM pg_catalog.pg_proc
@@ -80,12 +119,14 @@ async def load_rights(connection: asyncpg.Connection, login: str) -> Rights:
     role = await connection.fetchrow(_ROLE, login)
     if role is None:
         return Rights(exists=False)
-    functions = await connection.fetch(_FUNCTIONS, login)
+    functions = await connection.fetch(_FUNCTIONS, login, list(REACHING_EXTENSIONS))
+    others = [*await connection.fetch(_OTHERS, login), *await connection.fetch(_SEQUENCES, login)]
     return Rights(
-        powers=tuple(_powers(role, await connection.fetch(_SCHEMAS, login))),
+        powers=(*_powers(role, await connection.fetch(_SCHEMAS, login)), *(record[0] for record in others)),
         relations=await _relations(connection, login),
         functions=frozenset(record["name"] for record in functions if record["held"] and not record["of_extension"]),
         all_functions=frozenset(record["name"] for record in functions),
+        needed_functions=frozenset(record[0] for record in await connection.fetch(_NEEDED, login)),
         reaching=tuple(
             record[0] for record in await connection.fetch(_REACHING, login, list(REACHING), list(HARMLESS_OVERLOADS))
         ),
@@ -114,7 +155,7 @@ async def _relations(connection: asyncpg.Connection, login: str) -> dict[TableNa
             all_columns=tuple(record["columns"]),
             columns={verb: frozenset(record[verb] or ()) for verb in COLUMN_VERBS},
             others=frozenset(
-                other for other in ("delete", "truncate", "references", "trigger", "owner") if record[other]
+                other for other in ("delete", "truncate", "references", "trigger", "maintain", "owner") if record[other]
             ),
             row_security=record["relrowsecurity"],
             filters=frozenset(record["filters"]),

@@ -22,7 +22,7 @@ class RelationRights:
 
     `columns` maps a verb to the columns that it may be used with. `others`
     names rights of the relation as a whole: `delete`, and those that no
-    policy grants (`truncate`, `references`, `trigger`, `owner`).
+    policy grants (`truncate`, `references`, `trigger`, `maintain`, `owner`).
     """
 
     all_columns: tuple[str, ...]
@@ -34,13 +34,19 @@ class RelationRights:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """All that a login can do. `powers` are attributes of the role and rights on database and schemas, in words."""
+    """All that a login can do.
+
+    `powers` are attributes of the role and rights on anything but relations
+    and functions, in words. `needed_functions` are called by PostgreSQL on the
+    login's behalf when it uses its tables: behind defaults, checks, row filters.
+    """
 
     exists: bool = True
     powers: tuple[str, ...] = ()
     relations: Mapping[TableName, RelationRights] = field(default_factory=dict)
     functions: frozenset[str] = frozenset()
     all_functions: frozenset[str] = frozenset()
+    needed_functions: frozenset[str] = frozenset()
     reaching: tuple[str, ...] = ()
 
 
@@ -135,7 +141,7 @@ def _functions(policy: Policy, rights: Rights) -> Iterator[Drift]:
     for name in sorted(wanted - rights.all_functions):
         near = get_close_matches(name, rights.all_functions, n=1)
         yield Drift("missing", f"function {name} does not exist" + (f': did you mean "{near[0]}"?' if near else ""))
-    for name in sorted(rights.functions - wanted - as_tables):
+    for name in sorted(rights.functions - wanted - as_tables - rights.needed_functions):
         yield Drift("more", f"{policy.login} may call {name}")
     for name in sorted((wanted & rights.all_functions) - rights.functions):
         yield Drift("less", f"{policy.login} may not call {name}")

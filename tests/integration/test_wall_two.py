@@ -49,7 +49,6 @@ async def outside(connection: asyncpg.Connection) -> str:
     """Return all that tenant 1 has no right to change: other tables and rows, and what the database is made of."""
     parts = [
         await connection.fetch("SELECT * FROM orders WHERE tenant_id <> 1 ORDER BY id"),
-        await connection.fetch("SELECT id, tenant_id, created_at FROM orders WHERE tenant_id = 1 AND id < 3"),
         *[
             await connection.fetch(f"SELECT * FROM {table} ORDER BY id")
             for table in ("users", "docs", "secrets", '"Orders"', "hr.orders")
@@ -115,7 +114,7 @@ async def test_a_tenant_enters_no_database_but_its_own(
     assert await (await connect(attacked, "t_acme", PASSWORD)).fetchval("SELECT 1") == 1
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied for database"):
         await connect(other, "t_acme", PASSWORD)
-    run_sql(admin_dsn(other), "DROP OWNED BY t_acme_rw")
+    run_sql(admin_dsn(other), "DROP OWNED BY t_acme, t_acme_rw")
 
 
 # --- rights equal the file ---
