@@ -11,6 +11,7 @@ import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 import uvloop
@@ -118,6 +119,9 @@ def run(settings: Settings, folder: PolicyFolder, say: Callable[[str], None]) ->
     with contextlib.ExitStack() as stack:
         public = stack.enter_context(_listening(settings.listen))
         admin = stack.enter_context(_listening(settings.admin_listen))
+        for number in _STOP_SIGNALS:
+            # Until the loop sees to them: whoever has read that we started may stop us at once.
+            signal.signal(number, _leave)
         where, admin_where = describe(settings.listen, public), describe(settings.admin_listen, admin)
         say(f"Listening on {where} (admin: {admin_where}); tenants: {', '.join(sorted(folder.policies))}")
         events.server_started(where, admin_where, settings.workers, sorted(folder.policies))
@@ -130,6 +134,10 @@ def run(settings: Settings, folder: PolicyFolder, say: Callable[[str], None]) ->
             work(None)
             return 0
         return Supervisor(settings.workers, work).run()
+
+
+def _leave(_number: int, _frame: object) -> NoReturn:
+    raise SystemExit(0)
 
 
 @contextlib.contextmanager
