@@ -39,8 +39,12 @@ class Case:
 
 
 def read_case(path: Path) -> Case:
-    """Read one file: `-- why:`, `-- as:`, `-- params:` and `-- needs: catalog` lines, then the statement."""
-    text = path.read_bytes().decode()
+    """Read one file."""
+    return parse_case(path, path.read_bytes().decode())
+
+
+def parse_case(path: Path, text: str) -> Case:
+    """Parse `-- why:`, `-- as:`, `-- params:` and `-- needs: catalog` lines, then the statement."""
     headers: dict[str, str] = {}
     while text.startswith("-- ") and ":" in (line := text.split("\n", 1)[0]):
         key, _, value = line.removeprefix("-- ").partition(":")
@@ -51,7 +55,7 @@ def read_case(path: Path) -> Case:
     return Case(
         path=path,
         sql=text.removesuffix("\n"),
-        why=headers["why"],
+        why=headers.get("why", ""),
         role=headers.get("as", "agent"),
         params=json.loads(headers.get("params", "[]")),
         needs_catalog=headers.get("needs") == "catalog",
