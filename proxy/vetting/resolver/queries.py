@@ -140,11 +140,11 @@ class QueryBinder(SourceBinder):
                 inside(item.this).set("spelled", (name,))
                 continue
             self._output_or_expression(item.this, scope, env, selected)
-        nothing = Scope(scope.parent)
+        # LIMIT may name no column of its own query: bound as PostgreSQL binds it, PostgreSQL refuses it.
         for clause, key in (("limit", "expression"), ("offset", "expression"), ("fetch", "count")):
             inner = node.args.get(clause)
             if inner is not None and inner.args.get(key) is not None:
-                self._expression(inner.args[key], nothing, env)
+                self._expression(inner.args[key], scope, env)
 
     def _locks(self, node: exp.Select, scope: Scope, before: int) -> None:
         for lock in node.args.get("locks") or ():
