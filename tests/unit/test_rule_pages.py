@@ -7,10 +7,12 @@ import pytest
 from statement_corpus import Case, corpus_catalog, corpus_policy, parse_case
 
 from proxy.vetting import vet
+from proxy.vetting.lexer import tokenize
 from proxy.vetting.rules import SLUGS
 from proxy.vetting.verdict import Allowed, Denied
 
-PAGES = Path(__file__).parents[2] / "docs" / "rules"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = DOCS / "rules"
 # Rules that no statement leads to have nothing to show.
 _WITHOUT_EXAMPLES = {"regenerated-faithfully", "vetting-failed"}
 
@@ -60,3 +62,16 @@ def test_allowed_examples_are_allowed(case: Case) -> None:
     """What a page calls allowed is."""
     verdict = vet(case.sql, corpus_policy(), case.role, corpus_catalog())
     assert isinstance(verdict, Allowed), f"{verdict.rule}: {verdict.message}"
+
+
+def test_the_worked_example_is_what_vetting_writes() -> None:
+    """The page on vetting shows a statement's real way, line breaks apart."""
+    page = (DOCS / "vetting.md").read_text()
+    sent, regenerated = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    verdict = vet(sent, corpus_policy(), "agent", corpus_catalog())
+    assert isinstance(verdict, Allowed)
+    assert verdict.sql == " ".join(regenerated.split()).replace("( ", "(")
+    assert f"{len(tokenize(sent)) - 1} and the end" in page
+    denied = vet(sent.replace("name,", "name, password_hash,"), corpus_policy(), "agent", corpus_catalog())
+    assert isinstance(denied, Denied)
+    assert f"{denied.rule}: {denied.message}\n  at {denied.detail}\n" in page
