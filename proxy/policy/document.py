@@ -15,7 +15,8 @@ from typing import Literal
 
 import yaml
 
-from proxy.policy.functions import BUILTIN, FORBIDDEN, GROUPS
+from proxy.policy.expressions import fault_of
+from proxy.policy.functions import BUILTIN, GROUPS, is_forbidden
 from proxy.policy.model import (
     ALL_COLUMNS,
     NO_COLUMNS,
@@ -37,6 +38,9 @@ _RATE = re.compile(r"([0-9]+)\s*/\s*([a-z]+)")
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+")
 _TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 _DOTTED = re.compile(r'(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?:"((?:[^"]|"")+)"|([^".]+)))?')
+
+# YAML 1.1 §5.1: the characters that a document may not hold.
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _TOP_KEYS = (
     "tenant",
@@ -102,6 +106,12 @@ class _Reader:
     # --- YAML ---
 
     def compose(self, text: str) -> yaml.Node | None:
+        position = _unreadable(text)
+        if position is not None:
+            before = text[:position].split("\n")
+            message = f"the character U+{ord(text[position]):04X} has no place in a policy"
+            self.faults.append(Fault(self.source, len(before), len(before[-1]) + 1, message))
+            return None
         try:
             # Anchors are refused before composing: an alias could make much out of little.
             for token in yaml.scan(text, Loader=yaml.CSafeLoader):
@@ -112,7 +122,9 @@ class _Reader:
                     return None
             root = yaml.compose(text, Loader=yaml.CSafeLoader)
         except yaml.MarkedYAMLError as exc:
-            self._fault_at(exc.problem_mark or exc.context_mark, f"this is not YAML: {exc.problem or exc.context}")
+            mark = exc.problem_mark or exc.context_mark
+            hint = "Indent with spaces, not with tabs." if _at_tab(text, mark) else None
+            self._fault_at(mark, f"this is not YAML: {exc.problem or exc.context}", hint)
             return None
         except (yaml.YAMLError, RecursionError) as exc:
             self.faults.append(Fault(self.source, 1, 1, f"this is not YAML: {type(exc).__name__}"))
@@ -259,8 +271,10 @@ class _Reader:
         names = []
         for item, name in self._list(node, "functions"):
             bare = name.removeprefix("pg_catalog.")
-            if bare in FORBIDDEN or name in FORBIDDEN:
+            if is_forbidden(name):
                 self.fault(item, f"function {name} cannot be allowed", "It reaches beyond the tables of a policy.")
+            elif name.count(".") > 1 or "" in name.split("."):
+                self.fault(item, f'"{name}" is no function name', "Write function or schema.function.")
             elif name.startswith("pg_catalog.") and bare not in BUILTIN:
                 self.fault(item, f"PostgreSQL has no function {bare}", _near(bare, BUILTIN))
             elif "." not in name and name not in GROUPS and name not in BUILTIN and (near := _near(name, GROUPS)):
@@ -302,6 +316,7 @@ class _Reader:
         return table
 
     def _grant(self, table: TableName, node: yaml.Node, line: int) -> Grant:
+        faults = len(self.faults)
         columns = dict.fromkeys(("select", "insert", "update"), NO_COLUMNS)
         flags = dict.fromkeys(("delete", "unbounded", "lock"), False)
         rows = None
@@ -312,7 +327,7 @@ class _Reader:
             elif name in flags:
                 flags[name] = self.boolean(value, f"{name} of {table}")
             else:
-                rows = self.text(value, f"rows of {table}")
+                rows = self._rows(value, table)
         grant = Grant(
             table,
             select=columns["select"],
@@ -324,15 +339,24 @@ class _Reader:
             lock=flags["lock"],
             line=line,
         )
-        if entries:
+        # Where a verb is at fault itself, what it leaves of the grant is no second fault.
+        if len(self.faults) == faults:
             self._sensible(node, grant)
         return grant
+
+    def _rows(self, node: yaml.Node, table: TableName) -> str | None:
+        text = self.text(node, f"rows of {table}")
+        fault = None if text is None else fault_of(text)
+        if fault is not None:
+            self.fault(node, f"rows of {table} is not one condition: {fault}")
+        return text
 
     def _columns(self, node: yaml.Node, what: str) -> Columns:
         if isinstance(node, yaml.ScalarNode):
             if node.value == "all":
                 return ALL_COLUMNS
-            self.fault(node, f"{what} must be all or a list of columns", "Write [a, b].")
+            near = _near(node.value, ["all"]) or f"Write [{node.value or 'a, b'}] for a column, or all."
+            self.fault(node, f"{what} must be all or a list of columns", near)
             return NO_COLUMNS
         names: list[str] = []
         for item, name in self.texts(node, what):
@@ -376,6 +400,8 @@ class _Reader:
             return
         for item in node.value if node is not None else ():
             entries = {name: value for _, name, value in self.mapping(item, "a test", ("as", "allow", "deny", "rule"))}
+            if not isinstance(item, yaml.MappingNode):
+                continue
             role = self.text(entries["as"], "as") if "as" in entries else None
             verbs = [verb for verb in ("allow", "deny") if verb in entries]
             if role is None or len(verbs) != 1:
@@ -392,6 +418,17 @@ class _Reader:
     def _known_role(self, node: yaml.Node, role: str, roles: dict[str, Role]) -> None:
         if role not in roles:
             self.fault(node, f'there is no role "{role}"', _near(role, roles))
+
+
+def _unreadable(text: str) -> int | None:
+    """Return where the first character is that YAML does not take, or half of a surrogate pair."""
+    match = _UNREADABLE.search(text)
+    return match.start() if match else None
+
+
+def _at_tab(text: str, mark: yaml.Mark | None) -> bool:
+    lines = text.split("\n")
+    return mark is not None and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t"
 
 
 def _near(name: str, known: Iterable[str]) -> str | None:

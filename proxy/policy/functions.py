@@ -2,7 +2,7 @@
 
 The groups hold what applications call, after the chapters of PostgreSQL's
 manual. In none of them, and so only by name: functions that make much out of
-little (`generate_series`, `repeat`, `lpad`, `array_fill`). `FORBIDDEN` reaches
+little (`generate_series`, `repeat`, `lpad`, `format`, `array_fill`). `FORBIDDEN` reaches
 beyond the tables of a policy: files, other servers, settings, locks, large
 objects, other sessions, the system catalogs, SQL from text.
 """
@@ -26,8 +26,8 @@ _MATH = """
     random random_normal round scale sign sin sind sinh sqrt tan tand tanh trim_scale trunc width_bucket
 """
 _TEXT = """
-    ascii bit_length bpchar btrim casefold char_length character_length chr concat concat_ws convert_from convert_to
-    decode encode format initcap left length lower ltrim md5 normalize octet_length overlay parse_ident position
+    ascii bit_length btrim casefold char_length character_length chr concat concat_ws convert_from convert_to
+    decode encode initcap left length lower ltrim md5 normalize octet_length overlay parse_ident position
     quote_ident quote_literal quote_nullable regexp_count regexp_instr regexp_like regexp_match regexp_matches
     regexp_replace regexp_split_to_array regexp_split_to_table regexp_substr replace reverse right rtrim sha224 sha256
     sha384 sha512 split_part starts_with string_to_array string_to_table strpos substr substring text to_ascii to_bin
@@ -111,6 +111,19 @@ FORBIDDEN = (
 )
 
 
+# Functions of well-known extensions that open other servers or files, or run SQL from text, in whatever schema.
+_FORBIDDEN_EXTENSIONS = (
+    "connectby", "crosstab", "cron_schedule", "dblink", "file_fdw_", "http_", "lo_manage", "pg_background",
+    "pg_file_", "plpgsql_check", "postgres_fdw_", "set_limit", "xpath_table",
+)  # fmt: skip
+
+
+def is_forbidden(name: str) -> bool:
+    """Say whether no policy can allow a function: one of PostgreSQL's that reaches out, or an extension's."""
+    schema, _, bare = name.rpartition(".")
+    return (schema in {"", "pg_catalog"} and bare in FORBIDDEN) or bare.startswith(_FORBIDDEN_EXTENSIONS)
+
+
 @cache
 def _expand(name: str) -> frozenset[str]:
     if name in GROUPS:
@@ -127,4 +140,4 @@ def expand(names: Iterable[str]) -> frozenset[str]:
 
     A function of pg_catalog is spelled bare, any other as `schema.name`.
     """
-    return frozenset().union(*(_expand(name) for name in names)) - FORBIDDEN
+    return frozenset().union(*(_expand(name) for name in names if not is_forbidden(name)))
