@@ -34,6 +34,8 @@ class Command(NamedTuple):
 COMMANDS: dict[str, Command] = {
     "serve": Command("proxy.cli.serve", "answer queries until told to stop"),
     "policy": Command("proxy.cli.policy", "check, test and explain policy files; print and compare what they grant"),
+    "token": Command("proxy.cli.token", "make a token, or revoke one"),
+    "key": Command("proxy.cli.key", "make, list and revoke API keys"),
 }
 
 EXAMPLES = """\

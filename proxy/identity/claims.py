@@ -15,7 +15,7 @@ from proxy.identity.principal import Principal
 LEEWAY_S = 30.0
 DEFAULT_ROLE = "default"
 # The last second of the year 9999, where many a reader of dates ends.
-_LAST_SECOND = 253_402_300_799
+LAST_SECOND = 253_402_300_799
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def _time(claims: Mapping[str, Any], claim: str) -> float:
     value = claims.get(claim)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid(f"It needs the claim `{claim}`, a number of seconds since 1970.")
-    if not 0 <= value <= _LAST_SECOND:  # also false for NaN
+    if not 0 <= value <= LAST_SECOND:  # also false for NaN
         raise invalid(f"Its claim `{claim}` is no time before the year 10000.")
     return float(value)
 
