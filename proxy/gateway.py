@@ -123,7 +123,7 @@ class Gateway:
                 return verdict
             case Denied():
                 record.verdict = "denied"
-                if verdict.syntax and (fault := await tenant.pool.syntax_fault(query.sql)):
+                if verdict.syntax and (fault := await tenant.syntax_fault(query.sql)):
                     # Not a matter of rights: PostgreSQL cannot read it either.
                     raise fault
                 raise _denial(verdict)

@@ -22,6 +22,8 @@ class Tenants(Mapping[str, Tenant]):
         self._server = server
         self._workers = workers
         self._tenants: dict[str, Tenant] = {}
+        # Asking for a sign of life must not wait behind a tenant's own statements.
+        self._probes: dict[str, TenantPool] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         for policy in folder.policies.values():
             self._tenants[policy.tenant] = self._create(policy)
@@ -40,14 +42,16 @@ class Tenants(Mapping[str, Tenant]):
         return len(self._tenants)
 
     def probes(self) -> list[Probe]:
-        """Return a way to ask PostgreSQL for a sign of life, for each tenant."""
-        return [tenant.pool.probe for tenant in self._tenants.values()]
+        """Return a way to ask PostgreSQL for a sign of life, for each tenant: on a connection of its own."""
+        return [probe.probe for probe in self._probes.values()]
 
     async def watch(self) -> None:
         """Look after the folder and the pools, each second, until cancelled."""
         while True:
             await asyncio.sleep(POLL_EVERY_S)
             self.refresh()
+            for probe in self._probes.values():
+                probe.trim()
             for name, tenant in self._tenants.items():
                 tenant.pool.trim()
                 metrics.set_connections(name, used=tenant.pool.in_use, limit=tenant.pool.size)
@@ -60,6 +64,7 @@ class Tenants(Mapping[str, Tenant]):
             events.policy_loaded(policy.tenant, policy.source, policy.digest)
         for policy in changes.removed:
             self._retire(self._tenants.pop(policy.tenant).pool)
+            self._retire(self._probes.pop(policy.tenant))
             events.policy_removed(policy.tenant, policy.source)
         for source, faults in changes.rejected.items():
             events.policy_rejected(source, faults)
@@ -73,12 +78,14 @@ class Tenants(Mapping[str, Tenant]):
         elif _connects_alike(old.policy, policy):
             self._tenants[policy.tenant] = self._create(policy, old.pool)
         else:
-            self._tenants[policy.tenant] = self._create(policy)
             self._retire(old.pool)
+            self._retire(self._probes[policy.tenant])
+            self._tenants[policy.tenant] = self._create(policy)
 
     def _create(self, policy: Policy, pool: TenantPool | None = None) -> Tenant:
         if pool is None:
             pool = TenantPool(policy, self._server, size=math.ceil(policy.limits.concurrency / self._workers))
+            self._probes[policy.tenant] = TenantPool(policy, self._server, size=1)
         return Tenant(policy, pool, share=1 / self._workers)
 
     def _retire(self, pool: TenantPool) -> None:
@@ -91,7 +98,8 @@ class Tenants(Mapping[str, Tenant]):
         """Close every connection."""
         for task in self._retiring:
             task.cancel()
-        await asyncio.gather(*(tenant.pool.close() for tenant in self._tenants.values()), return_exceptions=True)
+        pools = [*(tenant.pool for tenant in self._tenants.values()), *self._probes.values()]
+        await asyncio.gather(*(pool.close() for pool in pools), return_exceptions=True)
 
 
 async def _close_when_quiet(pool: TenantPool) -> None:

@@ -116,6 +116,13 @@ class Tenant:
                 self._looked_at = min(self._looked_at, monotonic() - REFRESH_AFTER_S)
             raise
 
+    async def syntax_fault(self, sql: str) -> StatementFailed | None:
+        """Return PostgreSQL's complaint if a text is not SQL at all; None if it is, and if PostgreSQL is away."""
+        try:
+            return await self.pool.syntax_fault(sql)
+        except Refusal:
+            return None
+
     def _start_look(self) -> asyncio.Task[None]:
         """Look at PostgreSQL again, once for however many ask at the same time."""
         if self._looking is None or self._looking.done():

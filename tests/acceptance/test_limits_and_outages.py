@@ -64,7 +64,7 @@ def test_rate_is_429_with_the_time_to_wait(world: World) -> None:
 
 
 def test_full_queue_is_503_and_others_are_served(world: World) -> None:
-    """A tenant whose connections are all busy is told so; another tenant does not notice."""
+    """A tenant whose connections are all busy is told so; another tenant and the health check do not notice."""
     world.make_tenant("acme", concurrency=1, timeout="3s")
     world.make_tenant("globex")
     gateway = world.start_gateway()
@@ -76,8 +76,10 @@ def test_full_queue_is_503_and_others_are_served(world: World) -> None:
         waiting = [threads.submit(slow) for _ in range(24)]
         time.sleep(1)
         other = gateway.query("SELECT 1", token=gateway.token("globex"))
+        health = httpx.get(f"{gateway.url}/health")
         statuses = [future.result() for future in waiting]
     assert other.status_code == 200
+    assert health.status_code == 200
     refused = [response for response in statuses if response.status_code == 503]
     assert refused
     assert {response.json()["error"] for response in refused} == {"overloaded"}

@@ -40,6 +40,7 @@ class FakeTenant:
     catalogs: list[Catalog] = field(default_factory=lambda: [Catalog({}, "v1")])
     admission: Exception | None = None
     ran: list[Query] = field(default_factory=list)
+    syntax: StatementFailed | None = None
     works: Callable[[], Awaitable[None]] | None = None
 
     @contextmanager
@@ -56,6 +57,10 @@ class FakeTenant:
     async def doubt_catalog(self) -> Catalog:
         """Return what is known by now."""
         return self.catalogs[-1]
+
+    async def syntax_fault(self, _sql: str) -> StatementFailed | None:
+        """Say what PostgreSQL thinks of a text that vetting could not read."""
+        return self.syntax
 
     async def execute(self, _allowed: Allowed, query: Query, _principal: Principal) -> Result:
         """Note the query, and do as told."""
@@ -182,6 +187,21 @@ async def test_denial_says_rule_place_and_what_to_do() -> None:
     assert (document["rule"], document["code"], document["position"]) == ("table-granted", "42501", 15)
     assert (document["detail"], document["hint"]) == ("line 2, column 5", "Grant it.")
     assert not tenant.ran
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "error"),
+    [
+        (StatementFailed("42601", 'syntax error at or near "SELEC"', position=1), 400, "sql-syntax"),
+        (None, 403, "statement-denied"),
+    ],
+)
+async def test_text_that_nobody_can_read_is_a_syntax_error(
+    fault: StatementFailed | None, status: int, error: str
+) -> None:
+    """Where PostgreSQL cannot read it either, its own complaint is the answer; else it stays a denial."""
+    got, document = await ask(FakeTenant(syntax=fault), Judge(Denied("syntax-known", "unreadable", syntax=True)))
+    assert (got, document["error"]) == (status, error)
 
 
 async def test_text_is_judged_once() -> None:
