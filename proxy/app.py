@@ -6,7 +6,7 @@ operator's own network: it shows load and the names of tenants.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from time import perf_counter
@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response as StarletteResponse
 from starlette.routing import Route
 
+from proxy.authentication import Authentication
 from proxy.database.pools import Server
-from proxy.door import Door
 from proxy.errors import Refusal
 from proxy.gateway import Gateway
 from proxy.settings import Settings
@@ -120,15 +120,15 @@ class _Sent(StarletteResponse):
         await self._response.send(send, self._request_id, with_body=scope["method"] != "HEAD")
 
 
-def create_admin(health: Health) -> Starlette:
+def create_admin(health: Health, problems: Callable[[], Sequence[str]]) -> Starlette:
     """Make the application of PROXY_ADMIN_LISTEN: `/livez`, `/readyz`, `/metrics`."""
 
     async def livez(_request: Request) -> StarletteResponse:
         return _json(200, {"status": "alive"})
 
     async def readyz(_request: Request) -> StarletteResponse:
-        ready = await health.database_connected()
-        return _json(200, {"status": "ready"}) if ready else _json(503, {"status": "waiting", "for": "PostgreSQL"})
+        found = [*problems()] if await health.database_connected() else ["PostgreSQL does not answer", *problems()]
+        return _json(503, {"status": "unready", "problems": found}) if found else _json(200, {"status": "ready"})
 
     async def show_metrics(_request: Request) -> StarletteResponse:
         return StarletteResponse(metrics.render(), media_type=metrics.CONTENT_TYPE)
@@ -137,7 +137,7 @@ def create_admin(health: Health) -> Starlette:
     return Starlette(routes=routes)
 
 
-def _json(status: int, document: dict[str, str]) -> StarletteResponse:
+def _json(status: int, document: dict[str, Any]) -> StarletteResponse:
     return StarletteResponse(orjson.dumps(document), status, media_type="application/json")
 
 
@@ -155,18 +155,28 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     assert settings.database_url is not None  # noqa: S101 - settings that serve have it
     server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
     tenants = Tenants(folder, server, workers=settings.workers)
-    door = Door(settings)
-    gateway = Gateway(door.identify, tenants, max_request_bytes=settings.max_request_bytes)
+    authentication = Authentication(settings, _report_control)
+    gateway = Gateway(authentication.authenticate, tenants, max_request_bytes=settings.max_request_bytes)
     health = Health(tenants.probes)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with door.open():
-            watching = asyncio.create_task(tenants.watch())
-            try:
-                yield
-            finally:
-                watching.cancel()
-                await tenants.close()
+        await authentication.start()
+        watching = asyncio.create_task(tenants.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await authentication.stop()
+            await tenants.close()
 
-    return Applications(Front(gateway, health, lifespan), create_admin(health), tenants.refresh)
+    return Applications(
+        Front(gateway, health, lifespan), create_admin(health, authentication.problems), tenants.refresh
+    )
+
+
+def _report_control(problem: str | None) -> None:
+    if problem is None:
+        events.control_available()
+    else:
+        events.control_unavailable(problem)

@@ -8,7 +8,7 @@ is raised is a bug: its caller learns `internal` and nothing of it.
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Mapping
-from time import perf_counter
+from time import perf_counter, time
 from typing import assert_never
 
 from proxy.database.execute import Result
@@ -28,7 +28,7 @@ from proxy.wire.query import Query, parse_query
 from proxy.wire.response import Response, render_refusal, render_result
 from proxy.wire.statuses import meaning_of, refusal_of
 
-Identify = Callable[[str], Awaitable[Principal]]
+Authenticate = Callable[[str, float], Awaitable[Principal]]
 Judge = Callable[[str, Policy, str, Catalog], Verdict]
 
 # nginx's number for it; never sent, there being nobody to send it to.
@@ -42,14 +42,14 @@ class Gateway:
 
     def __init__(
         self,
-        identify: Identify,
+        authenticate: Authenticate,
         tenants: Mapping[str, Tenant],
         *,
         max_request_bytes: int,
         verdicts: VerdictCache | None = None,
         judge: Judge = vet,
     ) -> None:
-        self._identify = identify
+        self._authenticate = authenticate
         self._tenants = tenants
         self._max_request_bytes = max_request_bytes
         self._verdicts = verdicts or VerdictCache()
@@ -57,7 +57,7 @@ class Gateway:
 
     async def query(self, head: Head, receive: Receive, record: Record) -> Response:
         """Serve one `POST /query`. Raises Refusal, StatementFailed and ClientGone."""
-        principal = await self._authenticate(head, record)
+        principal = await self._identify(head, record)
         tenant = self._find_tenant(principal)
         with tenant.admitted():
             query = await self._read(head, receive)
@@ -91,8 +91,8 @@ class Gateway:
         events.request_served(record)
         return response
 
-    async def _authenticate(self, head: Head, record: Record) -> Principal:
-        principal = await self._identify(head.token())
+    async def _identify(self, head: Head, record: Record) -> Principal:
+        principal = await self._authenticate(head.token(), time())
         record.tenant, record.role, record.credential_id = principal.tenant, principal.role, principal.credential_id
         return principal
 

@@ -85,9 +85,14 @@ def policy_removed(tenant: str, source: str) -> None:
     _log.warning("policy_removed", tenant=tenant, source=source)
 
 
-def issuer_keys_loaded(kids: Sequence[str | None]) -> None:
-    """Say that the token issuer's public keys were read and differ from those known."""
-    _log.info("issuer_keys_loaded", kids=list(kids))
+def control_unavailable(problem: str) -> None:
+    """Say that the control database does not answer: what is known of keys and revocations may be old."""
+    _log.error("control_unavailable", problem=problem)
+
+
+def control_available() -> None:
+    """Say that the control database answers again."""
+    _log.info("control_available")
 
 
 def catalog_loaded(tenant: str, version: str, relations: int) -> None:

@@ -64,13 +64,13 @@ class Head:
         if len(self.authorization) > 1:
             raise Refusal("token-invalid", "there is more than one Authorization header", hint="Send one.")
         scheme, _, token = self.authorization[0].decode("latin-1").partition(" ")
-        if scheme.lower() != "bearer":
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
             raise Refusal(
                 "token-missing",
                 "the Authorization header holds no bearer token",
                 hint=_HOW_TO_LOG_IN,
             )
-        token = token.strip()
         if not _TOKEN68.fullmatch(token):
             raise Refusal("token-invalid", "what follows Bearer is no token", hint="Send it as it was issued.")
         return token

@@ -184,6 +184,7 @@ class World:
         self._template_of = template_of
         self._tenants: list[Tenant] = []
         self._gateways: list[Gateway] = []
+        self._control = ""
 
     def __enter__(self) -> Self:
         """Begin with nothing."""
@@ -194,9 +195,10 @@ class World:
     ) -> None:
         """Stop the gateways, drop the databases and the logins."""
         self.stop_gateways()
-        for tenant in self._tenants:
-            self._admin(f"DROP DATABASE {tenant.database} WITH (FORCE)")
-            self._admin(f"DROP ROLE {tenant.login}")
+        for name in [self._control, *(tenant.database for tenant in self._tenants)]:
+            if name:
+                self._admin(f"DROP DATABASE {name} WITH (FORCE)")
+                self._admin(f"DROP ROLE {name}")
 
     def stop_gateways(self) -> None:
         """Stop the gateways that still run."""
@@ -229,6 +231,19 @@ class World:
         with self.passfile.open("a") as passwords:
             passwords.write(f"*:*:{database}:{login}:{tenant.password}\n")
         return tenant
+
+    def make_control(self) -> str:
+        """Make the gateway's own role and database, and return their URL."""
+        self._control = f"control_{secrets.token_hex(4)}"
+        password = secrets.token_hex(16)
+        self._admin(f"CREATE ROLE {self._control} LOGIN PASSWORD '{password}'")
+        self._admin(f"CREATE DATABASE {self._control} OWNER {self._control}")
+        server = f"?host={self._cluster.socket_folder}&port={self._cluster.port}"
+        return f"postgresql://{self._control}:{password}@/{self._control}{server}"
+
+    def lock_control(self, *, locked: bool) -> None:
+        """Keep the gateway's own role out, or let it in again."""
+        self._admin(f"ALTER ROLE {self._control} {'NOLOGIN' if locked else 'LOGIN'}")
 
     def start_gateway(self, *, wait: bool = True, prefix: Sequence[str | Path] = (), **settings: str) -> Gateway:
         """Start a gateway on the tenants made so far; an empty setting is left out.

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gateways import Gateway, Tenant, World
+from gateways import POLICY, Gateway, Tenant, World, wait_for
 
 
 def test_log_holds_one_line_a_request_and_no_secret(tenant: Tenant, world: World) -> None:
@@ -187,3 +187,46 @@ def children(gateway: Gateway) -> list[int]:
     """Return the process ids of a gateway's workers."""
     pid = gateway.process.pid
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_login_with_more_rights_than_its_file_is_not_served(gateway: Gateway, tenant: Tenant) -> None:
+    """A right granted by hand closes the tenant; the operator is told why, the caller nothing; it can be mended."""
+    tenant.run(f"GRANT SELECT ON secrets TO {tenant.login}")
+    response = gateway.query("SELECT 1")
+    assert (response.status_code, response.json()["error"]) == (503, "database-unavailable")
+    assert "secrets" not in response.text
+    assert f"{tenant.login} may select secrets.value" in gateway.event("tenant_refused")["excess"]
+    tenant.run(f"REVOKE ALL ON secrets FROM {tenant.login}")
+    wait_for(lambda: gateway.query("SELECT 1").status_code == 200)
+    assert gateway.event("tenant_accepted")
+
+
+@pytest.mark.parametrize("power", ["SUPERUSER", "BYPASSRLS", "CREATEROLE", "IN ROLE pg_read_all_data"])
+def test_powerful_login_is_not_served(gateway: Gateway, tenant: Tenant, power: str) -> None:
+    """A login that is more than its grants is refused, whatever the power."""
+    change = f"GRANT pg_read_all_data TO {tenant.login}" if " " in power else f"ALTER ROLE {tenant.login} {power}"
+    tenant.run(change)
+    assert gateway.query("SELECT 1").status_code == 503
+    assert gateway.event("tenant_refused")["excess"]
+
+
+def test_mode_observe_runs_what_the_login_may_and_tells_what_it_would_deny(world: World) -> None:
+    """What the file denies runs as far as PostgreSQL's rights reach, and the log says which rule it broke."""
+    tenant = world.make_tenant(policy=POLICY.replace("claims:", "mode: observe\nclaims:", 1))
+    gateway = world.start_gateway()
+    reader = gateway.token(role="reader")
+    assert gateway.query("SELECT owner FROM notes WHERE id = 1", token=reader).status_code == 200
+    assert gateway.event("request_served", verdict="observed")["rule"] == "column-granted"
+    response = gateway.query("SELECT value FROM secrets", token=reader)
+    assert (response.status_code, response.json()["rule"]) == (403, "database-rights")
+    assert tenant.name in httpx.get(f"{gateway.admin_url}/metrics").text
+
+
+def test_keys_that_cannot_be_read_are_told_before_anything_is_served(world: World, tmp_path: Path) -> None:
+    """A file that holds no key ends the start with one clear line."""
+    world.make_tenant()
+    (tmp_path / "keys.pem").write_text("-----BEGIN PUBLIC KEY-----\nno\n-----END PUBLIC KEY-----\n")
+    gateway = world.start_gateway(wait=False, PROXY_JWT_SECRET="", PROXY_JWT_KEYS=str(tmp_path / "keys.pem"))
+    assert gateway.process.wait(20) == 1
+    assert "PROXY_JWT_KEYS" in gateway.errors()
+    assert "Traceback" not in gateway.errors()

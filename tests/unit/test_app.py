@@ -21,16 +21,18 @@ async def is_away() -> None:
     raise Refusal("database-unavailable", "away")
 
 
-async def refuse(_token: str) -> None:
+async def refuse(_token: str, _now: float) -> None:
     """Believe nobody."""
     raise Refusal("token-invalid", "no")
 
 
-def client(*probes: Callable[[], Awaitable[None]], admin: bool = False) -> httpx.AsyncClient:
+def client(
+    *probes: Callable[[], Awaitable[None]], admin: bool = False, problems: Sequence[str] = ()
+) -> httpx.AsyncClient:
     """Make a client of the public application, or of the admin's."""
     health = Health(lambda: probes)
     gateway = Gateway(refuse, {}, max_request_bytes=1000)  # type: ignore[arg-type]
-    app = create_admin(health) if admin else Front(gateway, health)
+    app = create_admin(health, lambda: problems) if admin else Front(gateway, health)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway")  # type: ignore[arg-type]
 
 
@@ -124,7 +126,7 @@ async def test_refusal_of_a_query_has_its_headers() -> None:
     [
         ("/livez", [is_away], 200, "alive"),
         ("/readyz", [answers], 200, "ready"),
-        ("/readyz", [is_away], 503, "PostgreSQL"),
+        ("/readyz", [is_away], 503, "PostgreSQL does not answer"),
         ("/metrics", [answers], 200, "database_proxy_requests"),
     ],
 )
@@ -134,3 +136,10 @@ async def test_admin_paths(path: str, probes: Sequence[Callable[[], Awaitable[No
         response = await http.get(path)
     assert response.status_code == status
     assert says in response.text
+
+
+async def test_unready_says_all_that_is_in_the_way() -> None:
+    """A gateway that cannot know what was revoked is not ready, though PostgreSQL answers."""
+    async with client(answers, admin=True, problems=["control database: it is away"]) as http:
+        response = await http.get("/readyz")
+    assert (response.status_code, response.json()["problems"]) == (503, ["control database: it is away"])

@@ -88,7 +88,7 @@ class Judge:
         return self.verdict
 
 
-async def identify(token: str) -> Principal:
+async def authenticate(token: str, _now: float) -> Principal:
     """Believe every token but one."""
     if token == "expired":
         raise Refusal("token-expired", "The token has expired.")
@@ -127,7 +127,7 @@ async def ask(
 ) -> tuple[int, dict[str, Any]]:
     """Send one query through a gateway and return status and document."""
     tenants: Any = {"acme": tenant or FakeTenant()}
-    gateway = Gateway(identify, tenants, max_request_bytes=1000, judge=judge or Judge())
+    gateway = Gateway(authenticate, tenants, max_request_bytes=1000, judge=judge or Judge())
     response = await gateway.answer(head(token, **headers), receive_of(body))
     assert isinstance(response, Response)
     return response.status, json.loads(response.body)
@@ -169,7 +169,7 @@ async def test_unauthenticated_body_is_not_even_read() -> None:
     async def receive() -> MutableMapping[str, Any]:
         pytest.fail("the body was asked for")
 
-    gateway = Gateway(identify, {}, max_request_bytes=1000, judge=Judge())
+    gateway = Gateway(authenticate, {}, max_request_bytes=1000, judge=Judge())
     response = await gateway.answer(head(None), receive)
     assert response is not None
     assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
@@ -207,7 +207,7 @@ async def test_text_that_nobody_can_read_is_a_syntax_error(
 async def test_text_is_judged_once() -> None:
     """The same text, role, policy and catalog are not judged again."""
     judge, tenant = Judge(), FakeTenant()
-    gateway = Gateway(identify, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
+    gateway = Gateway(authenticate, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
     for _ in range(3):
         await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
     assert judge.asked == 1
@@ -275,7 +275,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
             raise
 
     gateway = Gateway(
-        identify,
+        authenticate,
         {"acme": FakeTenant(works=work)},  # type: ignore[dict-item]
         max_request_bytes=1000,
         judge=Judge(),
@@ -288,7 +288,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
 async def test_server_that_stops_answers_what_it_can() -> None:
     """A request that is cut off at shutdown learns that what became of it is not known."""
     gateway = Gateway(
-        identify,
+        authenticate,
         {"acme": FakeTenant(works=lambda: asyncio.sleep(30))},  # type: ignore[dict-item]
         max_request_bytes=1000,
         judge=Judge(),
