@@ -58,19 +58,13 @@ class Head:
         where what is there cannot be a token.
         """
         if not self.authorization:
-            raise Refusal(
-                "token-missing", "there is no token", hint="Send the header `Authorization: Bearer <token or API key>`."
-            )
+            raise Refusal("token-missing", "there is no token", hint=_HOW_TO_LOG_IN)
         if len(self.authorization) > 1:
             raise Refusal("token-invalid", "there is more than one Authorization header", hint="Send one.")
         scheme, _, token = self.authorization[0].decode("latin-1").partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
-            raise Refusal(
-                "token-missing",
-                "the Authorization header holds no bearer token",
-                hint=_HOW_TO_LOG_IN,
-            )
+            raise Refusal("token-missing", "the Authorization header holds no bearer token", hint=_HOW_TO_LOG_IN)
         if not _TOKEN68.fullmatch(token):
             raise Refusal("token-invalid", "what follows Bearer is no token", hint="Send it as it was issued.")
         return token
