@@ -32,6 +32,7 @@ class Command(NamedTuple):
 
 # The order is that of a newcomer's first day.
 COMMANDS: dict[str, Command] = {
+    "demo": Command("proxy.cli.demo", "start PostgreSQL, an example schema and a gateway, and show them at work"),
     "serve": Command("proxy.cli.serve", "answer queries until told to stop"),
     "policy": Command("proxy.cli.policy", "check, test and explain policy files; print and compare what they grant"),
     "token": Command("proxy.cli.token", "make a token, or revoke one"),
