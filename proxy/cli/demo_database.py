@@ -21,9 +21,10 @@ from proxy.identity.minting import mint_token, new_claims
 from proxy.migrations.files import MigrationsInvalid, load_folder
 from proxy.migrations.runner import MigrationFailed, migrate
 from proxy.migrations.script import read_script
-from proxy.policy.ddl import identifier, literal, wall_two
+from proxy.policy.ddl import wall_two
 from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
+from proxy.policy.quoting import identifier, literal
 
 POLICIES = CHECKOUT / "policies"
 POLICY = POLICIES / "callmeback.yaml"
