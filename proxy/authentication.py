@@ -6,6 +6,7 @@ One for each worker process.
 """
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from proxy.database.control_watch import ControlWatch
 from proxy.identity.authenticator import Authenticator
@@ -17,16 +18,22 @@ from proxy.identity.tokens import TokenVerifier, UnknownSigningKey
 from proxy.issuer import IssuerKeys, Keys
 from proxy.settings import Settings
 
+Report = Callable[[str | None], None]
+
 
 class Authentication:
-    """Tells whom a token or key speaks for. `start` before use, `stop` at the end."""
+    """Tells whom a token or key speaks for. `start` before use, `stop` at the end.
 
-    def __init__(self, settings: Settings, report: Callable[[str | None], None] | None = None) -> None:
+    `report` is called with what is wrong with the control database and with
+    None when it is well again; `report_keys` likewise of the issuer's keys.
+    """
+
+    def __init__(self, settings: Settings, report: Report | None = None, report_keys: Report | None = None) -> None:
         self._secret = settings.jwt_secret
         self._expected = Expected(settings.jwt_issuer, settings.jwt_audience)
         keys, revocations = KeyRing(), Revocations(required=settings.control_url is not None)
         self._authenticator = Authenticator(TokenVerifier(self._secret, (), self._expected), keys, revocations)
-        self._issuer = IssuerKeys(settings.jwt_keys, self._take_keys) if settings.jwt_keys else None
+        self._issuer = IssuerKeys(settings.jwt_keys, self._take_keys, report_keys) if settings.jwt_keys else None
         self._control = (
             ControlWatch(settings.control_url, keys, revocations, passfile=settings.passfile, report=report)
             if settings.control_url
@@ -74,7 +81,8 @@ class Authentication:
         """Say what is not as it should be, for `/readyz`; empty while all is well."""
         found = []
         if self._control is not None and self._control.problem is not None:
-            found.append(f"control database: {self._control.problem}")
+            since = datetime.fromtimestamp(self._control.away_since or 0, UTC).isoformat(timespec="seconds")
+            found.append(f"control database: {self._control.problem} (since {since})")
         if self._issuer is not None and self._issuer.problem is not None:
             found.append(f"token issuer's keys: {self._issuer.problem}")
         return tuple(found)

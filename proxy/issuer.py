@@ -63,15 +63,21 @@ def parse_documents(documents: Documents) -> Keys:
 
 
 class IssuerKeys:
-    """Keeps the keys current and hands new ones to `changed`; `problem` says what hinders it now, if anything."""
+    """Keeps the keys current and hands new ones to `changed`; `problem` says what hinders it now, if anything.
 
-    def __init__(self, source: str, changed: Callable[[Keys], None]) -> None:
+    `report` is called with the problem when one begins or changes, and with None when it ends.
+    """
+
+    def __init__(
+        self, source: str, changed: Callable[[Keys], None], report: Callable[[str | None], None] | None = None
+    ) -> None:
         remote = "://" in source
         self.problem: str | None = None
         self.interval_s = URL_INTERVAL_S if remote else FILE_INTERVAL_S
         self.least_interval_s = URL_LEAST_INTERVAL_S if remote else FILE_LEAST_INTERVAL_S
         self._source = source
         self._changed = changed
+        self._report = report or (lambda _: None)
         self._documents: Documents | None = None
         self._looked_at = 0.0
         self._looking: asyncio.Task[bool] | None = None
@@ -119,17 +125,21 @@ class IssuerKeys:
         self._looked_at = time.monotonic()
         try:
             documents = await asyncio.to_thread(read_documents, self._source)
-            if documents == self._documents:
-                self.problem = None
-                return False
-            keys = parse_documents(documents)
+            keys = None if documents == self._documents else parse_documents(documents)
         except KeyInvalid as exc:
-            self.problem = str(exc)
+            self._note(str(exc))
+            return False
+        self._note(None)
+        if keys is None:
             return False
         self._documents = documents
-        self.problem = None
         self._changed(keys)
         return True
+
+    def _note(self, problem: str | None) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self._report(problem)
 
 
 def _read(file: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Authentication as the gateway uses it: settings in, principals out, kept current on the way."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -111,6 +112,7 @@ async def test_a_missing_control_database_lets_nobody_in(
     assert await refusal_of(authentication, token()) == "database-unavailable"
     assert not authentication.ready
     assert "does not exist" in authentication.problems()[0]
+    assert re.search(r"\(since 20\d\d-\d\d-\d\dT.*\+00:00\)", authentication.problems()[0])
     assert authentication.control_away_since is not None
 
 

@@ -136,6 +136,8 @@ async def test_broken_keys_leave_the_last_good_ones(
 ) -> None:
     """A half-written file takes nobody's access away; the problem is told until it is mended."""
     issuer, seen = watching
+    reported: list[str | None] = []
+    issuer._report = reported.append
     good = (folder / "old.pem").read_bytes()
     (folder / "old.pem").write_bytes(good[:40])
     await until(lambda: issuer.problem is not None)
@@ -145,6 +147,7 @@ async def test_broken_keys_leave_the_last_good_ones(
     (folder / "old.pem").write_bytes(good)
     await until(lambda: issuer.problem is None)
     assert len(seen) == 1
+    assert [problem is None for problem in reported] == [False, True]
 
 
 async def test_an_unknown_kid_makes_it_look_at_once(folder: Path) -> None:
