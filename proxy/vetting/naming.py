@@ -69,8 +69,6 @@ def _figure(node: Node) -> _Figured:
             return _strong(node.this) or (_type_name(node.args["to"]), False)
         case TypedLiteral():
             return _type_name(node.args["kind"]), False
-        case exp.Boolean():
-            return "bool", False
         case exp.Case():
             default = node.args.get("default")
             return (None if default is None else _strong(default)) or ("case", False)

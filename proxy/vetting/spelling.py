@@ -176,7 +176,8 @@ def _alias(node: Node) -> str:
 
 def _table(node: Node) -> str:
     only = "ONLY " if node.args.get("only") else ""
-    return only + _names(node.args["spelled"]) + _alias(node)
+    star = " *" if node.args.get("star") else ""
+    return only + _names(node.args["spelled"]) + star + _alias(node)
 
 
 def _function_source(node: Node) -> str:

@@ -232,9 +232,10 @@ class QueryGrammar(ExpressionGrammar):
         return self._table(parts, place, only=only)
 
     def _table(self, parts: list[exp.Identifier], place: int, *, only: bool) -> exp.Table:
-        if self._curr.token_type is OPERATOR and self._curr.text == "*":
+        star = self._curr.token_type is OPERATOR and self._curr.text == "*"
+        if star:
             self._advance()
-        node = exp.Table(parts_=parts, only=only, alias=self._alias(), at=place)
+        node = exp.Table(parts_=parts, only=only, star=star, alias=self._alias(), at=place)
         if self.word_ahead("tablesample"):
             self.unavailable("TABLESAMPLE")
         return node

@@ -102,8 +102,7 @@ class ColumnBinder:
             self._read(source, ALL, at(node))
         elif source.scalar and source.columns:
             # A function of one value, called by its alias: `jsonb_array_elements(x) AS item`.
-            node.set("star", None)
-            node.set("spelled", (source.alias, source.columns[0]))
+            node.set("spelled", (source.alias,) if node.args.get("star") else (source.alias, source.columns[0]))
             return
         if not row:
             raise Denial(

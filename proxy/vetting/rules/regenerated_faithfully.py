@@ -1,4 +1,4 @@
-"""regenerated-faithfully: the text that runs has every literal, parameter and name of the caller's, in order."""
+"""regenerated-faithfully: the text that runs has every value, operator and name of the caller's, in order."""
 
 from collections.abc import Iterable, Iterator
 
@@ -21,23 +21,27 @@ def regenerated_faithfully(tokens: list[Token], regenerated: str, statement: Sta
     again = tokenize(regenerated)
     if _values(tokens) != _values(again):
         raise _unfaithful("a value")
-    spelled = (statement.renamed.get(name, name) for name in _names(again))
-    wanted = _names(token for token in tokens if token.start not in statement.dropped)
-    if not _is_subsequence(wanted, spelled):
-        raise _unfaithful("a name")
+    wanted = _said(token for token in tokens if token.start not in statement.dropped)
+    renamed = statement.renamed
+    written = ((kind, renamed.get(text, text) if kind == "name" else text) for kind, text in _said(again))
+    if not _is_subsequence(wanted, written):
+        raise _unfaithful("a name or an operator")
 
 
 def _values(tokens: Iterable[Token]) -> list[tuple[str, str]]:
     return [(token.kind, token.text) for token in tokens if token.kind in _VALUES]
 
 
-def _names(tokens: Iterable[Token]) -> Iterator[str]:
-    return (
-        token.text for token in tokens if token.kind == "name" or (token.kind == "word" and token.text not in _NOISE)
-    )
+def _said(tokens: Iterable[Token]) -> Iterator[tuple[str, str]]:
+    """Return values, operators and names in their order; a word counts as the name that it may be."""
+    for token in tokens:
+        if token.kind in _VALUES or token.kind == "operator":
+            yield token.kind, token.text
+        elif token.kind == "name" or (token.kind == "word" and token.text not in _NOISE):
+            yield "name", token.text
 
 
-def _is_subsequence(needles: Iterable[str], haystack: Iterator[str]) -> bool:
+def _is_subsequence(needles: Iterable[tuple[str, str]], haystack: Iterator[tuple[str, str]]) -> bool:
     return all(any(needle == straw for straw in haystack) for needle in needles)
 
 
