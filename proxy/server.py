@@ -21,6 +21,7 @@ from proxy.settings import Listen, Settings, TcpListen, UnixListen
 from proxy.supervisor import Supervisor
 from proxy.telemetry import events, lines
 from proxy.tenants.folder import PolicyFolder
+from proxy.wire.protocol import HttpProtocol
 
 BACKLOG = 2_048
 # In-flight requests are given this long to finish.
@@ -74,7 +75,7 @@ def _server(app: object, *, lifespan: bool) -> _Server:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import socket
 import time
 
 import httpx
@@ -199,3 +200,29 @@ def test_other_paths_and_methods(shared_gateway: Gateway, method: str, path: str
     assert response.status_code == status
     assert response.json()["requestId"] == response.headers["x-request-id"]
     assert ("allow" in response.headers) == (status == 405)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"this is not HTTP\r\n\r\n",
+        b"POST /query HTTP/1.1\r\nHost: x\r\nX-Filler: " + b"x" * 70_000,
+        b"POST /query HTTP/1.1\r\n" + b"X-Filler: x\r\n" * 5_500,
+        b"GET /" + b"a" * 70_000,
+    ],
+    ids=["not-http", "endless-header", "endless-headers", "endless-path"],
+)
+def test_what_is_not_http_is_a_400_and_the_connection_ends(shared_gateway: Gateway, sent: bytes) -> None:
+    """Bytes that are no request, and heads without a measure, are answered in the shape of every error."""
+    url = httpx.URL(shared_gateway.url)
+    with socket.create_connection((url.host, url.port or 80), timeout=5) as connection:
+        connection.sendall(sent)
+        received = b""
+        while part := connection.recv(65_536):
+            received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    document = json.loads(body)
+    assert document["error"] == "bad-request"
+    assert f"x-request-id: {document['requestId']}".encode() in head
+    assert shared_gateway.query("SELECT 1").status_code == 200
