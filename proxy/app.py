@@ -155,7 +155,7 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     assert settings.database_url is not None  # noqa: S101 - settings that serve have it
     server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
     tenants = Tenants(folder, server, workers=settings.workers)
-    authentication = Authentication(settings, _report_control)
+    authentication = Authentication(settings, _report_control, _report_keys)
     gateway = Gateway(authentication.authenticate, tenants, max_request_bytes=settings.max_request_bytes)
     health = Health(tenants.probes)
 
@@ -180,3 +180,10 @@ def _report_control(problem: str | None) -> None:
         events.control_available()
     else:
         events.control_unavailable(problem)
+
+
+def _report_keys(problem: str | None) -> None:
+    if problem is None:
+        events.issuer_keys_available()
+    else:
+        events.issuer_keys_unavailable(problem)

@@ -95,6 +95,16 @@ def control_available() -> None:
     _log.info("control_available")
 
 
+def issuer_keys_unavailable(problem: str) -> None:
+    """Say that the token issuer's public keys cannot be read; the last good ones stay in force."""
+    _log.error("issuer_keys_unavailable", problem=problem)
+
+
+def issuer_keys_available() -> None:
+    """Say that the token issuer's public keys can be read again."""
+    _log.info("issuer_keys_available")
+
+
 def catalog_loaded(tenant: str, version: str, relations: int) -> None:
     """Say that a tenant's tables and columns were read from PostgreSQL and differ from what was known."""
     _log.info("catalog_loaded", tenant=tenant, version=version, relations=relations)

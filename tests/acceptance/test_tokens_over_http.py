@@ -163,3 +163,33 @@ def test_nobody_is_let_in_before_revocations_are_known(world: World, tenant: Ten
     world.lock_control(locked=False)
     wait_for(lambda: gateway.query("SELECT 1").status_code == 200)
     assert gateway.event("control_available")
+
+
+def test_keys_of_the_issuer_may_be_rotated(world: World, tmp_path: Path) -> None:
+    """A new key in the folder counts without a restart; a broken file changes nothing and is told."""
+    folder = tmp_path / "issuer"
+    folder.mkdir()
+    private = {name: rsa.generate_private_key(public_exponent=65537, key_size=2048) for name in ("old", "new")}
+
+    def publish(name: str) -> None:
+        (folder / f"{name}.pem").write_bytes(
+            private[name]
+            .public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        )
+
+    def token(name: str) -> str:
+        return jwt.encode({**GOOD, "exp": now() + 60}, private[name], "RS256", headers={"kid": name})
+
+    publish("old")
+    world.make_tenant()
+    gateway = world.start_gateway(PROXY_JWT_KEYS=str(folder), PROXY_JWT_SECRET="")
+    assert gateway.query("SELECT 1", token=token("old")).status_code == 200
+    assert gateway.query("SELECT 1", token=token("new")).status_code == 401
+    publish("new")
+    wait_for(lambda: gateway.query("SELECT 1", token=token("new")).status_code == 200, timeout_s=5)
+    (folder / "new.pem").write_text("-----BEGIN PUBLIC KEY-----")
+    gateway.event("issuer_keys_unavailable")
+    assert gateway.query("SELECT 1", token=token("new")).status_code == 200
+    publish("new")
+    gateway.event("issuer_keys_available")
