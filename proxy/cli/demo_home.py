@@ -61,6 +61,8 @@ def open_home() -> Home:
     folder = _folder()
     try:
         folder.mkdir(exist_ok=True)
+        if server_user() is not None:
+            folder.chmod(0o711)  # the server's user passes through to its own data, whatever root's umask is
         home = Home(folder)
         if not home.jwt_secret.exists():
             home.write_private(home.jwt_secret, secrets.token_urlsafe(48))

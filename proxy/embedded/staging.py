@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 
 from proxy.embedded.binaries import Binaries
@@ -47,8 +47,9 @@ def private_folder() -> Path:
 
 
 def _fingerprint(folder: Path) -> str:
-    server = (folder / "postgres").stat()
-    return sha256(f"{folder.resolve()} {server.st_size} {server.st_mtime_ns}".encode()).hexdigest()[:12]
+    """Tell one build of PostgreSQL from another, wherever it was installed."""
+    with (folder / "postgres").open("rb") as server:
+        return file_digest(server, "sha256").hexdigest()[:12]
 
 
 def _copy(package: Path, target: Path) -> None:

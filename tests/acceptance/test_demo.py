@@ -161,6 +161,24 @@ def test_a_taken_port_that_was_asked_for_is_refused(checkout: Path) -> None:
     assert "cannot be used" in errors
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's PostgreSQL runs as someone else")
+def test_root_in_a_private_checkout_keeps_its_data_below_the_temp_folder(checkout: Path, tmp_path: Path) -> None:
+    """The server's user has no way into the checkout, and none is opened: not even a strict umask is in the way."""
+    tmp_path.chmod(0o700)
+    private = Path(shutil.copytree(checkout, tmp_path / "checkout", ignore=NOT_COPIED))
+    umask = os.umask(0o077)
+    try:
+        first, second = _demo(private), _demo(private)
+    finally:
+        os.umask(umask)
+    home = _home(first)
+    assert (_new_calls(first), _new_calls(second)) == (1, 2)
+    assert home.is_relative_to(tempfile.gettempdir())
+    assert not home.is_relative_to(private)
+    assert tmp_path.stat().st_mode & 0o077 == 0
+    shutil.rmtree(home)
+
+
 def _python_for_anyone() -> bool:
     """Tell whether an ordinary user of this machine has a Python for ./run."""
     pythons = [shutil.which(f"python3{suffix}", path="/usr/local/bin:/usr/bin") for suffix in ("", ".11", ".12", ".13")]
