@@ -1,4 +1,9 @@
-// A Worker with two routes over the demo's schema: GET /personas/<id>, and PUT /personas/<id> {"description": "..."}.
+// A Worker over the demo's schema, for the role persona-manager:
+//
+//   GET /personas/<id>                                      a persona
+//   PUT /users/<user>/favorites/<persona> {"favorite": true}
+//
+// A real one would first find out who is asking, and take <user> from there.
 import { DatabaseError, query } from "./database.js";
 
 export default {
@@ -13,17 +18,27 @@ export default {
 };
 
 async function route(request, env) {
-  const [, id] = new URL(request.url).pathname.match(/^\/personas\/([\w-]+)$/) ?? [];
-  if (id === undefined) return Response.json({ message: "Not found." }, { status: 404 });
-  if (request.method === "PUT") return describe(env, id, (await request.json()).description);
+  const { pathname } = new URL(request.url);
+  const persona = pathname.match(/^\/personas\/([\w-]+)$/);
+  if (persona && request.method === "GET") return show(env, persona[1]);
+  const favorite = pathname.match(/^\/users\/([\w-]+)\/favorites\/([\w-]+)$/);
+  if (favorite && request.method === "PUT") return mark(env, favorite[1], favorite[2], (await request.json()).favorite);
+  return Response.json({ message: "Not found." }, { status: 404 });
+}
+
+async function show(env, id) {
   const { rows } = await query(env, "SELECT id, name, description FROM personas WHERE id = $1", [id]);
   return rows.length ? Response.json(rows[0]) : Response.json({ message: "No such persona." }, { status: 404 });
 }
 
-async function describe(env, id, description) {
-  const sql = "UPDATE personas SET description = $2 WHERE id = $1 RETURNING id, description";
-  const { rows } = await query(env, sql, [id, description]);
-  return rows.length ? Response.json(rows[0]) : Response.json({ message: "No such persona." }, { status: 404 });
+const MARK = `
+  UPDATE user_persona_relationships SET is_favorite = $3
+  WHERE user_id = $1 AND persona_id = $2
+  RETURNING persona_id, is_favorite`;
+
+async function mark(env, user, persona, favorite) {
+  const { rows } = await query(env, MARK, [user, persona, favorite]);
+  return rows.length ? Response.json(rows[0]) : Response.json({ message: "They have not met." }, { status: 404 });
 }
 
 // The user of this Worker learns what to do next; the rest is for whoever reads its log.

@@ -1,6 +1,8 @@
-"""The Worker of `docs/quickstart.md`, run by Node against answers that a gateway gives."""
+"""The Worker of `docs/quickstart.md`, run by Node: by a real gateway, and by answers that are hard to come by."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import threading
@@ -11,15 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gateways import World
+
+from proxy.policy.ddl import wall_two
+from proxy.policy.document import parse_policy
 
 ROOT = Path(__file__).resolve().parents[2]
 HARNESS = """
 const [url, method, path, body] = process.argv.slice(2);
 const worker = (await import(process.env.WORKER)).default;
 const request = new Request("https://worker.example.com" + path, { method, body: body || undefined });
-const answer = await worker.fetch(request, { GATEWAY_URL: url, GATEWAY_TOKEN: "Zt-token-Zt" });
+const answer = await worker.fetch(request, { GATEWAY_URL: url, GATEWAY_TOKEN: process.env.TOKEN });
 console.log(JSON.stringify([answer.status, await answer.json()]));
 """
+
+TOKEN = "Zt-token-Zt"
+FAVORITE = ("PUT", "/users/user_123/favorites/brad", '{"favorite": true}')
 
 pytestmark = pytest.mark.skipif(
     shutil.which("node") is None, reason="Node.js, which runs the example, is not installed"
@@ -27,7 +36,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @dataclass
-class Gateway:
+class Prepared:
     """A gateway that gives prepared answers, one after the other, and keeps what it was asked."""
 
     url: str
@@ -36,7 +45,7 @@ class Gateway:
 
 
 @pytest.fixture
-def gateway() -> Iterator[Gateway]:
+def prepared() -> Iterator[Prepared]:
     """Give a prepared gateway on the loopback address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -54,7 +63,7 @@ def gateway() -> Iterator[Gateway]:
             """Keep quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    prepared = Gateway(f"http://127.0.0.1:{server.server_port}", [])
+    prepared = Prepared(f"http://127.0.0.1:{server.server_port}", [])
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield prepared
@@ -63,12 +72,12 @@ def gateway() -> Iterator[Gateway]:
     thread.join(5)
 
 
-def call(gateway: Gateway, method: str, path: str, body: str = "") -> tuple[int, Any, str]:
+def call(url: str, method: str, path: str, body: str = "", *, token: str = TOKEN) -> tuple[int, Any, str]:
     """Send one request to the Worker; return its status, its answer and what it wrote to its log."""
     answer = subprocess.run(
-        ["node", "--no-warnings", "--input-type=module", "-", gateway.url, method, path, body],
+        ["node", "--no-warnings", "--input-type=module", "-", url, method, path, body],
         input=HARNESS,
-        env={"WORKER": (ROOT / "examples/worker/index.js").as_uri(), "PATH": "/usr/local/bin:/usr/bin:/bin"},
+        env={"WORKER": (ROOT / "examples/worker/index.js").as_uri(), "TOKEN": token, "PATH": os.environ["PATH"]},
         capture_output=True,
         text=True,
         timeout=60,
@@ -84,54 +93,54 @@ def refusal(slug: str, /, **more: Any) -> dict[str, Any]:
     return {"error": slug, "message": slug, "requestId": "r1", "applied": "no", "retryable": False} | more
 
 
-def test_worker_reads_a_row(gateway: Gateway) -> None:
+def test_worker_reads_a_row(prepared: Prepared) -> None:
     """A route that reads sends one statement with its value beside it, and answers with the row."""
     row = {"id": "brad", "name": "Brad", "description": "A friend"}
-    gateway.answers = [(200, {}, {"rows": [row], "rowCount": 1, "command": "SELECT", "fields": []})]
-    assert call(gateway, "GET", "/personas/brad")[:2] == (200, row)
-    path, authorization, body = gateway.asked[0]
+    prepared.answers = [(200, {}, {"rows": [row], "rowCount": 1, "command": "SELECT", "fields": []})]
+    assert call(prepared.url, "GET", "/personas/brad")[:2] == (200, row)
+    path, authorization, body = prepared.asked[0]
     assert (path, authorization) == ("/query", "Bearer Zt-token-Zt")
     assert body == {"query": "SELECT id, name, description FROM personas WHERE id = $1", "parameters": ["brad"]}
 
 
-def test_worker_writes_a_row(gateway: Gateway) -> None:
-    """A route that writes binds both values."""
-    row = {"id": "brad", "description": "New"}
-    gateway.answers = [(200, {}, {"rows": [row], "rowCount": 1, "command": "UPDATE", "fields": []})]
-    assert call(gateway, "PUT", "/personas/brad", '{"description": "New"}')[:2] == (200, row)
-    assert gateway.asked[0][2]["parameters"] == ["brad", "New"]
+def test_worker_writes_a_row(prepared: Prepared) -> None:
+    """A route that writes binds its values."""
+    row = {"persona_id": "brad", "is_favorite": True}
+    prepared.answers = [(200, {}, {"rows": [row], "rowCount": 1, "command": "UPDATE", "fields": []})]
+    assert call(prepared.url, *FAVORITE)[:2] == (200, row)
+    assert prepared.asked[0][2]["parameters"] == ["user_123", "brad", True]
 
 
-def test_worker_without_a_row_says_so(gateway: Gateway) -> None:
+def test_worker_without_a_row_says_so(prepared: Prepared) -> None:
     """No row is a 404 of the Worker's own."""
-    gateway.answers = [(200, {}, {"rows": [], "rowCount": 0, "command": "SELECT", "fields": []})]
-    assert call(gateway, "GET", "/personas/nobody")[0] == 404
+    prepared.answers = [(200, {}, {"rows": [], "rowCount": 0, "command": "SELECT", "fields": []})]
+    assert call(prepared.url, "GET", "/personas/nobody")[0] == 404
 
 
-def test_worker_tries_again_what_was_not_applied(gateway: Gateway) -> None:
+def test_worker_tries_again_what_was_not_applied(prepared: Prepared) -> None:
     """An error that is `retryable` is tried again, after as long as the gateway asks for."""
-    gateway.answers = [
+    prepared.answers = [
         (503, {"Retry-After": "1"}, refusal("overloaded", retryable=True)),
         (409, {}, refusal("serialization-failure", code="40001", retryable=True)),
         (200, {}, {"rows": [{"id": "brad"}], "rowCount": 1, "command": "SELECT", "fields": []}),
     ]
-    assert call(gateway, "GET", "/personas/brad")[0] == 200
-    assert len(gateway.asked) == 3
+    assert call(prepared.url, "GET", "/personas/brad")[0] == 200
+    assert len(prepared.asked) == 3
 
 
-def test_worker_gives_up_after_three_attempts(gateway: Gateway) -> None:
+def test_worker_gives_up_after_three_attempts(prepared: Prepared) -> None:
     """A gateway that stays busy is told to the user as busy, with the certainty that nothing was saved."""
-    gateway.answers = [(503, {}, refusal("overloaded", retryable=True))] * 4
-    status, answer, _ = call(gateway, "PUT", "/personas/brad", '{"description": "New"}')
+    prepared.answers = [(503, {}, refusal("overloaded", retryable=True))] * 4
+    status, answer, _ = call(prepared.url, *FAVORITE)
     assert (status, answer["message"]) == (503, "Busy. Nothing was saved: try again.")
-    assert len(gateway.asked) == 3
+    assert len(prepared.asked) == 3
 
 
-def test_worker_does_not_wait_for_long(gateway: Gateway) -> None:
+def test_worker_does_not_wait_for_long(prepared: Prepared) -> None:
     """A `Retry-After` longer than a user would wait ends the attempt at once."""
-    gateway.answers = [(429, {"Retry-After": "30"}, refusal("rate-limited", retryable=True))] * 2
-    assert call(gateway, "GET", "/personas/brad")[0] == 503
-    assert len(gateway.asked) == 1
+    prepared.answers = [(429, {"Retry-After": "30"}, refusal("rate-limited", retryable=True))] * 2
+    assert call(prepared.url, "GET", "/personas/brad")[0] == 503
+    assert len(prepared.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -139,20 +148,45 @@ def test_worker_does_not_wait_for_long(gateway: Gateway) -> None:
     [(504, refusal("timeout", applied="unknown")), (502, b"<html>Bad gateway</html>"), (200, b'{"rows": [')],
     ids=["the gateway says so", "not the gateway", "half an answer"],
 )
-def test_worker_never_repeats_what_may_have_happened(gateway: Gateway, status: int, answer: Any) -> None:
+def test_worker_never_repeats_what_may_have_happened(prepared: Prepared, status: int, answer: Any) -> None:
     """A write whose outcome is unknown is not sent again, and the user is told."""
-    gateway.answers = [(status, {}, answer)] * 2
-    answered, message, _ = call(gateway, "PUT", "/personas/brad", '{"description": "New"}')
+    prepared.answers = [(status, {}, answer)] * 2
+    answered, message, _ = call(prepared.url, *FAVORITE)
     assert (answered, message["message"].split(":")[0]) == (502, "This may or may not have been saved")
-    assert len(gateway.asked) == 1
+    assert len(prepared.asked) == 1
 
 
-def test_worker_logs_why_and_shows_its_user_less(gateway: Gateway) -> None:
+def test_worker_logs_why_and_shows_its_user_less(prepared: Prepared) -> None:
     """A denial's rule and hint go to the Worker's log; its user sees neither, and the token is in neither."""
     denied = refusal("statement-denied", code="42501", rule="column-granted", hint="Name the columns that are granted.")
-    gateway.answers = [(403, {}, denied)]
-    status, answer, log = call(gateway, "GET", "/personas/brad")
+    prepared.answers = [(403, {}, denied)]
+    status, answer, log = call(prepared.url, "GET", "/personas/brad")
     assert (status, answer) == (500, {"message": "This cannot be done."})
     assert "column-granted" in log
     assert "Name the columns" in log
     assert "Zt-token-Zt" not in log
+
+
+def test_worker_reads_and_writes_through_a_real_gateway(world: World) -> None:
+    """Over callmeback's schema and policy, the Worker's statements do what its routes promise."""
+    tenant = world.make_tenant("callmeback")
+    tenant.run(*(file.read_text() for file in sorted((ROOT / "migrations/callmeback").glob("*.sql"))))
+    tenant.run((ROOT / "examples/callmeback_demo.sql").read_text())
+    policy = (ROOT / "policies/callmeback.yaml").read_text()
+    policy = re.sub(r"^database: .*$", f"database: {tenant.database}", policy, flags=re.MULTILINE)
+    policy = re.sub(r"^login: .*$", f"login: {tenant.login}", policy, flags=re.MULTILINE)
+    tenant.file.write_text(policy)
+    tenant.run(wall_two(parse_policy(policy, str(tenant.file))))
+    gateway = world.start_gateway()
+    token = gateway.token("callmeback", role="persona-manager")
+
+    assert call(gateway.url, "GET", "/personas/brad", token=token)[1]["name"] == "Brad"
+    assert call(gateway.url, "GET", "/personas/nobody", token=token)[0] == 404
+    assert call(gateway.url, "PUT", "/users/user_123/favorites/sarah", '{"favorite": true}', token=token)[:2] == (
+        200,
+        {"persona_id": "sarah", "is_favorite": True},
+    )
+    assert tenant.fetch("SELECT is_favorite FROM user_persona_relationships WHERE id = 'rel_2'") == [(True,)]
+    status, answer, log = call(gateway.url, "GET", "/personas/brad", token=gateway.token("callmeback"))
+    assert (status, answer) == (500, {"message": "This cannot be done."})
+    assert "table-granted" in log
