@@ -178,3 +178,12 @@ def test_server_installs_what_was_tested() -> None:
     assert server.items() <= everything.items()
     needed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     assert {re.sub(r"\[.*?\]", "", requirement) for requirement in needed} <= server.keys()
+
+
+def test_installed_package_has_its_data_files() -> None:
+    """What `pip install` takes along is every file of the package: a server has no checkout to fall back on."""
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["proxy"]
+    package = ROOT / "proxy"
+    installed = {path for pattern in patterns for path in package.glob(pattern)}
+    data = {path for path in package.rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
+    assert data == installed
