@@ -1,6 +1,7 @@
 """Names and strings as PostgreSQL's scripts spell them: the one place where wall two quotes."""
 
 from collections.abc import Iterable
+from itertools import count
 
 from proxy.policy.model import TableName
 
@@ -34,7 +35,5 @@ def relations(tables: Iterable[TableName]) -> str:
 
 def block(body: str) -> str:
     """Make an anonymous block of PL/pgSQL; its dollar quote is one that nothing in the body ends."""
-    tag = "$do$"
-    while tag in body:
-        tag = f"$d{tag[2:]}"
+    tag = next(tag for tag in (f"$do{'_' * length}$" for length in count()) if tag not in body)
     return f"DO {tag}\n{body.strip()}\n{tag};"
