@@ -55,7 +55,7 @@ WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p') AND {_USER_SCHEMA}
 GROUP BY n.nspname, c.oid, c.relname, c.relrowsecurity, c.relowner
 """
 _RELATIONS_HELD = (
-    "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'v', 'p', 'f')"
+    "ARRAY(SELECT c.oid FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f')"
     " AND pg_catalog.has_any_column_privilege($1::text, c.oid, '{rights}'))"
 )
 _FUNCTIONS = f"""

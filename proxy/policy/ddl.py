@@ -20,13 +20,24 @@ from proxy.policy.slate import SEARCH_PATH, clean_slate
 
 __all__ = ["ROLE_SETTING", "role_aware", "wall_two"]
 
-# Functions that PostgreSQL calls on behalf of whoever writes to a table, or, for row filters, reads it.
+# Functions that PostgreSQL calls in the name of whoever writes to a table or reads it: those in a view, too, run with
+# the caller's right to call them, however the view's owner reads its tables.
 NEEDED_FUNCTIONS = """
+WITH RECURSIVE reached AS (
+  SELECT oid FROM pg_catalog.unnest({named}) oid
+  UNION SELECT d.refobjid FROM reached
+  JOIN pg_catalog.pg_rewrite r ON r.ev_class = reached.oid
+  JOIN pg_catalog.pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+    AND d.refclassid = 'pg_class'::regclass
+)
 SELECT DISTINCT p.oid FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_proc'::regclass AND p.oid = d.refobjid
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 JOIN (
-  SELECT 'pg_policy'::regclass AS classid, oid AS objid FROM pg_catalog.pg_policy WHERE polrelid = ANY ({named})
+  SELECT 'pg_policy'::regclass AS classid, oid AS objid FROM pg_catalog.pg_policy
+    WHERE polrelid IN (SELECT oid FROM reached)
+  UNION ALL SELECT 'pg_rewrite'::regclass, oid FROM pg_catalog.pg_rewrite
+    WHERE ev_class IN (SELECT oid FROM reached)
   UNION ALL SELECT 'pg_attrdef'::regclass, oid FROM pg_catalog.pg_attrdef WHERE adrelid = ANY ({written})
   UNION ALL SELECT 'pg_constraint'::regclass, oid FROM pg_catalog.pg_constraint WHERE conrelid = ANY ({written})
   UNION ALL SELECT 'pg_constraint'::regclass, c.oid FROM pg_catalog.pg_constraint c
@@ -177,6 +188,6 @@ def _behind_the_tables(policy: Policy) -> Iterator[str]:
         yield "-- Sequences behind the defaults of tables that are inserted into."
         yield block(_SEQUENCES.format(tables=relations(inserted), login=login))
     if named:
-        yield "-- Functions behind row filters, and behind the defaults, checks and indexes of tables that are written."
+        yield "-- Functions behind views, row filters, and the defaults, checks and indexes of tables that are written."
         needed = NEEDED_FUNCTIONS.format(named=relations(named), written=relations(written))
         yield block(_NEEDED.format(functions=needed, login=login))

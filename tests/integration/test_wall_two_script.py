@@ -267,3 +267,19 @@ async def test_a_policy_reads_the_catalog_of_its_own_database(database: str, adm
     policy = policy_of(database, "  all: {plain: {select: all}}")
     catalog = await read_catalog(admin_dsn("postgres"), policy)
     assert catalog.relations[TableName("public", "plain")] == ("id", "word")
+
+
+async def test_check_tells_of_views_that_show_filtered_rows(
+    database: str, admin_dsn: Callable[[str], str], apply: Callable[[str], Policy], connect: Connect
+) -> None:
+    """A view reads with its owner's rights, past the filter, until it is told to use the caller's."""
+    roles = CONFINED + "    loud: {select: all}\n    louder: {select: all}\n"
+    run_sql(admin_dsn(database), "CREATE VIEW louder AS SELECT body FROM loud")
+    policy = apply(roles)
+    [difference] = await find_drift(admin_dsn(database), policy)
+    assert difference.kind == "more"
+    assert difference.message.startswith("Edge-1 sees every row of notes through the view loud,")
+    tenant = await connect(database, LOGIN, PASSWORD)
+    assert len(await tenant.fetch("SELECT * FROM louder")) == 2
+    run_sql(admin_dsn(database), "ALTER VIEW loud SET (security_invoker = true)")
+    assert await find_drift(admin_dsn(database), policy) == []
