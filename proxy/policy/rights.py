@@ -104,8 +104,10 @@ def _relations(policy: Policy, rights: Rights) -> Iterator[Drift]:
 
 def _columns_exist(policy: Policy, table: TableName, relation: RelationRights) -> Iterator[Drift]:
     told: set[str] = set()
-    for verb in COLUMN_VERBS:
-        for column in granted(policy, table, verb).names:
+    # Each role's own list: what one role is granted whole does not mend another's misspelt column.
+    grants = [role.grants[table] for role in policy.roles.values() if table in role.grants]
+    for columns in (getattr(grant, verb) for verb in COLUMN_VERBS for grant in grants):
+        for column in columns.names:
             if column not in relation.all_columns and column not in told:
                 told.add(column)
                 near = get_close_matches(column, relation.all_columns, n=1)

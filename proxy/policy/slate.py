@@ -76,7 +76,7 @@ END
 # DROP OWNED takes away all that owners have given. It would drop what the login owns, too, so that is refused; and it
 # would take the login out of policies that others wrote for it, so those are put back.
 _OWNED = """
-DECLARE it record; others record; kept text[] := ARRAY[]::text[];
+DECLARE it record; kept text[] := ARRAY[]::text[];
 BEGIN
   FOR it IN
     SELECT pg_catalog.pg_describe_object(classid, objid, 0) AS thing FROM pg_catalog.pg_shdepend

@@ -107,6 +107,16 @@ def test_what_is_missing_is_told_with_the_nearest_name() -> None:
     )
 
 
+def test_a_misspelt_column_is_told_though_another_role_has_them_all() -> None:
+    """What one role is granted whole does not hide that another names what is not there."""
+    roles = "{one: {t: {select: all}}, two: {t: {select: [a, cc]}}}"
+    policy = parse_policy(f"tenant: t\ndatabase: d\nlogin: edge\nroles: {roles}", "p.yaml")
+    held = RelationRights(ABC, {"select": frozenset(ABC)})
+    assert [message for _, message in drift(policy, Rights(relations={T: held}))] == [
+        'column t.cc does not exist: did you mean "c"?'
+    ]
+
+
 def test_a_table_is_granted_what_all_roles_together_are() -> None:
     """One login serves all roles."""
     assert tables(POLICY) == [TableName("public", "recent"), T]

@@ -112,3 +112,13 @@ def test_policies_of_this_repository_follow_it(path: Path) -> None:
     text = path.read_text()
     assert list(VALIDATOR.iter_errors(yaml.safe_load(text))) == []
     assert text.startswith("# yaml-language-server: $schema=policy.schema.json\n")
+
+
+def test_the_documentation_has_every_key_and_its_example_is_valid() -> None:
+    """What a file may say stands in docs/policies.md, in tables that name each key."""
+    page = (ROOT / "docs" / "policies.md").read_text()
+    keys = (*document._TOP_KEYS, *document._LIMIT_KEYS, *document._GRANT_KEYS, *GROUPS)
+    assert [key for key in keys if f"`{key}`" not in page] == []
+    example = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    assert [test.expect for test in parse_policy(example, "shop.yaml").tests] == ["allow", "deny"]
+    assert list(VALIDATOR.iter_errors(yaml.safe_load(example))) == []
