@@ -23,7 +23,8 @@ def regenerated_faithfully(tokens: list[Token], regenerated: str, statement: Sta
         raise _unfaithful("a value")
     wanted = _said(token for token in tokens if token.start not in statement.dropped)
     renamed = statement.renamed
-    written = ((kind, renamed.get(text, text) if kind == "name" else text) for kind, text in _said(again))
+    # A caller may use a name that is spelled for another one elsewhere: either will do.
+    written = ({(kind, text), (kind, renamed.get(text, text))} for kind, text in _said(again))
     if not _is_subsequence(wanted, written):
         raise _unfaithful("a name or an operator")
 
@@ -41,8 +42,8 @@ def _said(tokens: Iterable[Token]) -> Iterator[tuple[str, str]]:
             yield "name", token.text
 
 
-def _is_subsequence(needles: Iterable[tuple[str, str]], haystack: Iterator[tuple[str, str]]) -> bool:
-    return all(any(needle == straw for straw in haystack) for needle in needles)
+def _is_subsequence(needles: Iterable[tuple[str, str]], haystack: Iterator[set[tuple[str, str]]]) -> bool:
+    return all(any(needle in straw for straw in haystack) for needle in needles)
 
 
 def _unfaithful(what: str) -> Denial:
