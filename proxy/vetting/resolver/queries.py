@@ -92,6 +92,8 @@ class QueryBinder(SourceBinder):
         for row in node.expressions:
             width = len(row.expressions)
             self._all(row.expressions, scope, env)
+        if node.args.get("locks"):
+            raise Denial("syntax-known", "FOR UPDATE is not available with VALUES", at=at(node.args["locks"][0]))
         outputs = tuple(f"column{number}" for number in range(1, width + 1))
         self._closing_clauses(node, scope, env, _SelectList([], outputs, dict.fromkeys(outputs)))
         return outputs
