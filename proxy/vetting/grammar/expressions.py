@@ -9,10 +9,11 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from proxy.vetting.denial import Denial
+from proxy.vetting.grammar.calls import CallGrammar
 from proxy.vetting.grammar.cursor import END, MARK, NAME, NUMBER, OPERATOR, PARAMETER, STRING, WORD
-from proxy.vetting.grammar.types import TypeGrammar
-from proxy.vetting.keywords import COL_NAME, NOT_FUNCTION_NAME, RESERVED, TYPE_FUNC_NAME
-from proxy.vetting.tree import Call, Node, Operation, Quantified, Syntax, TypedLiteral, TypeName
+from proxy.vetting.grammar.values import NILADIC
+from proxy.vetting.keywords import COL_NAME, RESERVED, TYPE_FUNC_NAME
+from proxy.vetting.tree import Node, Operation, Quantified
 
 # Operators of pg_catalog that an application writes. An operator that is not here could be anybody's function.
 OPERATORS = frozenset(
@@ -23,14 +24,6 @@ OPERATORS = frozenset(
 )
 PREFIX_OPERATORS = frozenset({"+", "-", "~", "@", "|/", "||/", "!!"})
 
-# Bare words that are calls; the value says whether a precision may follow.
-_NILADIC = {
-    "current_date": False,
-    "current_time": True,
-    "current_timestamp": True,
-    "localtime": True,
-    "localtimestamp": True,
-}
 _SESSION_WORDS = frozenset(
     {"current_catalog", "current_role", "current_schema", "current_user", "session_user", "system_user", "user"}
 )
@@ -38,26 +31,8 @@ _WORDS_ALONE = frozenset({"null", "true", "false"})
 _MOST_SUFFIXES = 32
 
 
-class ExpressionGrammar(TypeGrammar):
+class ExpressionGrammar(CallGrammar):
     """Expressions and all that stands inside them."""
-
-    def query(self) -> Node:
-        """Read a query without its parentheses (the query grammar's)."""
-        raise NotImplementedError
-
-    def order_by(self) -> exp.Order:
-        """Read what follows ORDER (the query grammar's)."""
-        raise NotImplementedError
-
-    def window_specification(self) -> Node:
-        """Read what stands in the parentheses of OVER (the query grammar's)."""
-        raise NotImplementedError
-
-    def query_ahead(self) -> bool:
-        """Say whether a query begins at the current token."""
-        return self.word_ahead("select", "with", "values", "table")
-
-    # --- operands and operators ---
 
     def scalar(self, *, until_in: bool = False) -> Node:
         """Read an expression; with `until_in`, stop at IN (as the first operand of POSITION does)."""
@@ -282,7 +257,7 @@ class ExpressionGrammar(TypeGrammar):
 
     def _special(self, word: str) -> Callable[[], Node] | None:
         """Return the reader of a word that the grammar itself knows, if it is used as such here."""
-        if word in _NILADIC:
+        if word in NILADIC:
             return self._niladic
         if word in _WORDS_ALONE:
             return self._constant
@@ -316,248 +291,6 @@ class ExpressionGrammar(TypeGrammar):
             "trim": self._trim,
             "normalize": self._normalize,
         }.get(word)
-
-    def _constant(self) -> Node:
-        word = self._curr.text
-        self._advance()
-        return exp.Null() if word == "null" else exp.Boolean(this=word == "true")
-
-    def _niladic(self) -> Node:
-        token = self._curr
-        self._advance()
-        parts = None
-        if _NILADIC[token.text] and self.mark_ahead("("):
-            parts = [exp.Literal(this=self.in_parentheses(self._modifier), is_string=False)]
-        return Syntax(this=token.text, parts=parts, at=token.start)
-
-    def _typed_literal(self) -> Node:
-        return self._literal_of(self.type_name())
-
-    def _literal_of(self, type_name: TypeName) -> Node:
-        token = self._curr
-        if token.token_type is not STRING:
-            self.unexpected("a string is expected after a type")
-        self._advance()
-        if type_name.args["this"] == "interval":
-            type_name.set("suffix", self.interval_fields())
-        return TypedLiteral(kind=type_name, this=exp.Literal(this=token.text, is_string=True))
-
-    def _case(self) -> Node:
-        self.expect_word("case")
-        operand = None if self.word_ahead("when") else self.scalar()
-        branches = []
-        while self.take_word("when"):
-            condition = self.scalar()
-            self.expect_word("then")
-            branches.append(exp.If(this=condition, true=self.scalar()))
-        if not branches:
-            self.unexpected("WHEN is expected")
-        default = self.scalar() if self.take_word("else") else None
-        self.expect_word("end")
-        return exp.Case(this=operand, ifs=branches, default=default)
-
-    def _array(self) -> Node:
-        self.expect_word("array")
-        if self.mark_ahead("("):
-            return exp.Array(query=self.in_parentheses(self.query))
-        return self._array_literal()
-
-    def _array_literal(self) -> Node:
-        self.expect_mark("[")
-        items: list[Node] = []
-        if not self.mark_ahead("]"):
-            nested = self.mark_ahead("[")
-            items = self.commas(self._array_literal if nested else self.scalar)
-        self.expect_mark("]")
-        return exp.Array(expressions=items)
-
-    def _exists(self) -> Node:
-        self.expect_word("exists")
-        return exp.Exists(this=self.in_parentheses(self.query))
-
-    def _row(self) -> Node:
-        self.expect_word("row")
-        self.expect_mark("(")
-        items = [] if self.mark_ahead(")") else self.commas(self.scalar)
-        self.expect_mark(")")
-        return exp.Tuple(expressions=items, row=True)
-
-    def _cast(self) -> Node:
-        self.expect_word("cast")
-        self.expect_mark("(")
-        inner = self.scalar()
-        self.expect_word("as")
-        node = exp.Cast(this=inner, to=self.type_name())
-        self.expect_mark(")")
-        return node
-
-    # --- functions with a grammar of their own ---
-
-    def _plain_syntax(self) -> Node:
-        token = self._curr
-        self._advance()
-        return Syntax(this=token.text, parts=self.in_parentheses(self._comma_parts), at=token.start)
-
-    def _comma_parts(self) -> list[Node]:
-        parts: list[Node] = [self.scalar()]
-        while self.take_mark(","):
-            parts += [exp.Var(this=","), self.scalar()]
-        return parts
-
-    def _with_keywords(self, calls: str, read: Callable[[], list[Node]]) -> Node:
-        token = self._curr
-        self._advance()
-        return Syntax(this=token.text, parts=self.in_parentheses(read), calls=calls, at=token.start)
-
-    def _keyword_then_expression(self, parts: list[Node], *words: str) -> None:
-        for word in words:
-            if self.take_word(word):
-                parts += [exp.Var(this=word), self.scalar()]
-
-    def _extract(self) -> Node:
-        def read() -> list[Node]:
-            token = self._curr
-            if token.token_type not in (WORD, NAME, STRING):
-                self.unexpected("a field such as YEAR is expected")
-            self._advance()
-            # The field is EXTRACT's own, never a column.
-            field = (
-                exp.Literal(this=token.text, is_string=True)
-                if token.token_type is STRING
-                else exp.Identifier(this=token.text, quoted=True)
-            )
-            self.expect_word("from")
-            return [field, exp.Var(this="from"), self.scalar()]
-
-        return self._with_keywords("extract", read)
-
-    def _position(self) -> Node:
-        def read() -> list[Node]:
-            needle = self.scalar(until_in=True)
-            self.expect_word("in")
-            return [needle, exp.Var(this="in"), self.scalar(until_in=True)]
-
-        return self._with_keywords("position", read)
-
-    def _substring(self) -> Node:
-        def read() -> list[Node]:
-            parts = self._comma_parts()
-            if self.word_ahead("similar"):
-                self.unavailable("SUBSTRING(… SIMILAR …)")
-            self._keyword_then_expression(parts, "from", "for", "from")
-            return parts
-
-        return self._with_keywords("substring", read)
-
-    def _overlay(self) -> Node:
-        def read() -> list[Node]:
-            parts = self._comma_parts()
-            self._keyword_then_expression(parts, "placing", "from", "for")
-            return parts
-
-        return self._with_keywords("overlay", read)
-
-    def _trim(self) -> Node:
-        place = self.place
-        self._advance()
-        self.expect_mark("(")
-        side = self.take_word("both", "leading", "trailing")
-        parts: list[Node] = [exp.Var(this=side)] if side else []
-        if not self.word_ahead("from"):
-            parts += self._comma_parts()
-        if self.take_word("from"):
-            parts += [exp.Var(this="from"), *self._comma_parts()]
-        self.expect_mark(")")
-        calls = {"leading": "ltrim", "trailing": "rtrim"}.get(side or "both", "btrim")
-        return Syntax(this="trim", parts=parts, calls=calls, at=place)
-
-    def _normalize(self) -> Node:
-        def read() -> list[Node]:
-            parts = [self.scalar()]
-            if self.take_mark(","):
-                form = self.take_word("nfc", "nfd", "nfkc", "nfkd")
-                if form is None:
-                    self.unexpected("NFC, NFD, NFKC or NFKD is expected")
-                parts += [exp.Var(this=","), exp.Var(this=form)]
-            return parts
-
-        return self._with_keywords("normalize", read)
-
-    # --- names and calls ---
-
-    def _named(self) -> Node:
-        place = self.place
-        first_is_word = self._curr.token_type is WORD
-        parts = [self.identifier("a name", RESERVED)]
-        while self.take_mark("."):
-            if self._curr.token_type is OPERATOR and self._curr.text == "*":
-                self._advance()
-                return exp.Column(parts_=parts, star=True, at=place)
-            parts.append(self.attribute())
-        if self._curr.token_type is STRING:
-            return self._literal_of(self.named_type(parts, place))
-        if not self.mark_ahead("("):
-            return exp.Column(parts_=parts, at=place)
-        if len(parts) == 1 and first_is_word and parts[0].name in NOT_FUNCTION_NAME:
-            self.unexpected()
-        return self.call(parts, place)
-
-    def call(self, parts: list[exp.Identifier], place: int) -> Call:
-        """Read a call whose name is read."""
-        names = [part.name for part in parts]
-        if len(names) > 2:
-            self.unavailable("a function of another database", place=place)
-        node = Call(schema=names[0] if len(names) == 2 else None, this=names[-1], at=place)
-        self.expect_mark("(")
-        self._arguments(node)
-        self.expect_mark(")")
-        self._call_clauses(node)
-        return node
-
-    def _arguments(self, node: Call) -> None:
-        if self.mark_ahead(")"):
-            return
-        if self._curr.token_type is OPERATOR and self._curr.text == "*":
-            self._advance()
-            node.set("star", True)
-            return
-        quantity = self.take_word("distinct", "all")
-        if quantity == "distinct":
-            node.set("distinct", True)
-        node.set("expressions", self.commas(self._argument))
-        if self.take_word("order"):
-            node.set("order", self.order_by())
-
-    def _argument(self) -> Node:
-        if self.take_word("variadic"):
-            return exp.Variadic(this=self.scalar())
-        if self.not_reserved_ahead() and self._next.text in {"=>", ":="}:
-            name = self.attribute()
-            self._advance()
-            return exp.Kwarg(this=name, expression=self.scalar())
-        return self.scalar()
-
-    def _call_clauses(self, node: Call) -> None:
-        if self.words_ahead("within", "group"):
-            self._advance(2)
-            self.expect_mark("(")
-            self.expect_word("order")
-            node.set("within", self.order_by())
-            self.expect_mark(")")
-        if self.word_ahead("filter") and self.opens_next():
-            self._advance()
-            self.expect_mark("(")
-            self.expect_word("where")
-            node.set("filter", self.scalar())
-            self.expect_mark(")")
-        if self.word_ahead("respect", "ignore") and self._next.text == "nulls":
-            self.unavailable(f"{self._curr.text.upper()} NULLS")
-        if self.word_ahead("over") and (self.opens_next() or self._next.token_type in (WORD, NAME)):
-            self._advance()
-            if self.mark_ahead("("):
-                node.set("over", self.in_parentheses(self.window_specification))
-            else:
-                node.set("over", self.identifier("a window"))
 
     def end_of_statement(self) -> None:
         """Take the end of the text or deny."""
