@@ -185,7 +185,7 @@ class QueryGrammar(SourceGrammar):
     def _fetch(self) -> exp.Fetch:
         if not self.take_word("first", "next"):
             self.unexpected("FIRST or NEXT is expected")
-        count = None if self.word_ahead("row", "rows") else self._suffixed(self._primary())
+        count = None if self.word_ahead("row", "rows") else self._primary()
         if not self.take_word("row", "rows"):
             self.unexpected("ROWS is expected")
         if self.take_word("with"):
