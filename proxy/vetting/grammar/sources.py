@@ -100,7 +100,9 @@ class SourceGrammar(ExpressionGrammar):
             inner = exp.Subquery(this=self.query())
         else:
             inner = self._joined()
-            if isinstance(inner, exp.Subquery) and not isinstance(inner.args.get("alias"), exp.TableAlias):
+            if isinstance(inner, exp.Subquery):
+                if inner.args.get("alias") is not None or inner.args.get("lateral"):
+                    self.unexpected()
                 inner = exp.Subquery(this=self.continue_query(inner))
         self.expect_mark(")")
         if isinstance(inner, exp.Subquery):
