@@ -62,7 +62,7 @@ class ColumnBinder:
                 node.set("spelled", (name,))
                 return
             visible = [source for source in level.sources if not source.excluded]
-            holders = [source for source in visible if source.has(name)]
+            holders = [source for source in level.sources if source.has(name)]
             if len(holders) > 1:
                 raise Denial("names-resolved", f'column reference "{name}" is ambiguous', code="42702", at=at(node))
             values = [source for source in visible if source.scalar and source.name == name]
