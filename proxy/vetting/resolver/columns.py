@@ -30,6 +30,8 @@ class ColumnBinder:
         self._aliases: set[str] = {"excluded"}
         self._numbers: dict[str, int] = {}
         self._common_tables = 0
+        # How many columns so far are spelled by another last name than the caller's.
+        self._spelled_otherwise = 0
         # Set operations that read themselves: the first part names the columns for the others.
         self._recursive: dict[int, CommonTable] = {}
 
@@ -102,6 +104,7 @@ class ColumnBinder:
             self._read(source, ALL, at(node))
         elif source.scalar and source.columns:
             # A function of one value, called by its alias: `jsonb_array_elements(x) AS item`.
+            self._spelled_otherwise += 1
             node.set("spelled", (source.alias,) if node.args.get("star") else (source.alias, source.columns[0]))
             return
         if not row:

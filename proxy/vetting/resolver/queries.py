@@ -173,9 +173,10 @@ class QueryBinder(SourceBinder):
             elif isinstance(item, exp.Column) and item.args.get("star"):
                 more = self._star([self._source_of_star(item, scope)], item)
             else:
+                before = self._spelled_otherwise
                 self._expression(item.this if isinstance(item, exp.Alias) else item, scope, env)
                 more = [output_name(item)]
-                if isinstance(item, exp.Column) and item.args.get("spelled", more)[-1] != more[0]:
+                if self._spelled_otherwise > before and not isinstance(item, exp.Alias):
                     # `SELECT item` where item is a function's alias: the column has another name.
                     items[index] = exp.Alias(this=item, alias=exp.Identifier(this=more[0], quoted=True))
             for name in more or ():
