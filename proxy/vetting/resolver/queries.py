@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlglot import exp
 
@@ -16,7 +17,7 @@ from proxy.vetting.scope import (
     Scope,
     Source,
 )
-from proxy.vetting.statement import ALL, TableUse
+from proxy.vetting.statement import ALL, Schema, TableUse
 from proxy.vetting.tree import (
     Combined,
     Node,
@@ -40,8 +41,21 @@ class _SelectList:
     implicit: dict[str, int | None]
 
 
+class _End(NamedTuple):
+    """What the clauses at a query's end can see; `strict` is a set operation, which has output names alone."""
+
+    scope: Scope
+    env: Environment
+    selected: _SelectList
+    strict: bool = False
+
+
 class QueryBinder(SourceBinder):
     """Binds queries of every kind."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        self._ends: dict[int, _End] = {}
 
     def _with(self, node: Node, outer: Scope | None, env: Environment) -> Environment:
         with_ = node.args.get("with_")
@@ -95,7 +109,7 @@ class QueryBinder(SourceBinder):
         if node.args.get("locks"):
             raise Denial("syntax-known", "FOR UPDATE is not available with VALUES", at=at(node.args["locks"][0]))
         outputs = tuple(f"column{number}" for number in range(1, width + 1))
-        self._closing_clauses(node, scope, env, _SelectList([], outputs, dict.fromkeys(outputs)))
+        self._close(node, _End(scope, env, _SelectList([], outputs, dict.fromkeys(outputs))))
         return outputs
 
     def _combined(self, node: Combined, outer: Scope | None, env: Environment) -> Outputs:
@@ -106,8 +120,12 @@ class QueryBinder(SourceBinder):
             self._recursive[id(node)].columns = outputs
         for part in rest:
             self.statement(part, outer, env)
-        selected = _SelectList([], outputs, dict.fromkeys(outputs or ()))
-        self._closing_clauses(node, Scope(outer), env, selected, strict=bool(node.args["operators"]))
+        if rest:
+            selected = _SelectList([], outputs, dict.fromkeys(outputs or ()))
+            self._close(node, _End(Scope(outer), env, selected, strict=True))
+        else:
+            # PostgreSQL takes the clauses into the parentheses: they see what the query in there sees.
+            self._close(node, self._ends[id(_without_parentheses(first))])
         if node.args.get("locks"):
             raise Denial("syntax-known", "FOR UPDATE is not available with a query in parentheses or a set operation")
         return outputs
@@ -127,13 +145,14 @@ class QueryBinder(SourceBinder):
         self._optional(node.args.get("having"), scope, env)
         for window in node.args.get("windows") or ():
             self._window(window.this, scope, env)
-        self._closing_clauses(node, scope, env, selected)
+        self._close(node, _End(scope, env, selected))
         self._locks(node, scope, before)
         return selected.outputs
 
-    def _closing_clauses(
-        self, node: Node, scope: Scope, env: Environment, selected: _SelectList, *, strict: bool = False
-    ) -> None:
+    def _close(self, node: Node, end: _End) -> None:
+        """Resolve the clauses at a query's end."""
+        self._ends[id(node)] = end
+        scope, env, selected, strict = end
         order = node.args.get("order")
         for item in order.expressions if order is not None else ():
             name = bare_name(inside(item.this))
@@ -233,6 +252,12 @@ class QueryBinder(SourceBinder):
             if has or (has is None and self.schema.complete):
                 return True
         return False
+
+
+def _without_parentheses(node: Node) -> Node:
+    while isinstance(node, exp.Subquery):
+        node = node.this
+    return node
 
 
 def _joined(names: list[str] | None, more: Sequence[str] | None, place: int | None) -> list[str] | None:
