@@ -81,7 +81,7 @@ def _figure(node: Node) -> _Figured:
         case exp.Tuple():
             return "row", True
         case exp.Subquery():
-            return _of_query(node), True
+            return node.args.get("named") or _of_query(node), True
         case Operation():
             return _of_operation(node)
         case _:

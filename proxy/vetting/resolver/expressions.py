@@ -67,7 +67,11 @@ class ExpressionBinder(ColumnBinder):
                 self._all(node.expressions, scope, env)
             case exp.Paren() | exp.Variadic() | Quantified() if not _is_query(node.this):
                 self._expression(node.this, scope, env, row=row and isinstance(node, exp.Paren))
-            case Quantified() | exp.Exists() | exp.Subquery():
+            case exp.Subquery():
+                outputs = self.statement(node.this, scope, env)
+                # As a value, it has the name of its first column.
+                node.set("named", outputs[0] if outputs else None)
+            case Quantified() | exp.Exists():
                 self.statement(node.this, scope, env)
             case exp.Kwarg():
                 self._expression(node.expression, scope, env)
