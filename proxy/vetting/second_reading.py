@@ -55,7 +55,9 @@ def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
         yield f"calls function {function}"
     for name in sorted(reading.foreign):
         yield f"calls {name} implicitly"
-    if reading.locks and not touched.locks:
+    # A row lock asks for the right to update: one that reaches no table locks nothing.
+    locked = reading.locks and any("update" in found.verbs for found in reading.relations.values())
+    if locked and not touched.locks:
         yield "locks rows"
 
 
