@@ -96,6 +96,7 @@ def test_any_text_gets_a_verdict(sql: str, role: str, offline: bool) -> None:
 
 
 @given(sql=spliced(), role=st.sampled_from(sorted(POLICY.roles)))
+@example(sql="INSERT INTO customers (name) VALUES ('x') ON CONFLICT ((SELECT 1)) DO NOTHING", role="agent")
 @settings(max_examples=600, deadline=None)
 def test_spliced_statements_regenerate_to_themselves(sql: str, role: str) -> None:
     """Of two statements cut together, what is allowed regenerates to itself; nothing makes vetting fail."""

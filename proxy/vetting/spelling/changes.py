@@ -46,7 +46,7 @@ def _conflict_key(node: Node) -> str:
     if isinstance(node, exp.Column):
         # A key is a bare name here, by PostgreSQL's grammar.
         return quote_name(node.args["spelled"][-1])
-    return spell(node) if isinstance(node, exp.Paren | Call) else f"({spell(node)})"
+    return spell(node) if isinstance(node, exp.Paren | exp.Subquery | Call) else f"({spell(node)})"
 
 
 def _update(node: Node) -> str:
