@@ -158,6 +158,8 @@ class QueryBinder(SourceBinder):
             name = bare_name(inside(item.this))
             if strict and name is not None:
                 # After a set operation only output names can be ordered by.
+                if selected.outputs is not None and name not in selected.outputs:
+                    raise Denial("names-resolved", f'column "{name}" does not exist', code="42703", at=at(item.this))
                 inside(item.this).set("spelled", (name,))
                 continue
             self._output_or_expression(item.this, scope, env, selected)
