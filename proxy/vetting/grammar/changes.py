@@ -1,11 +1,17 @@
 """INSERT, UPDATE and DELETE, and the statement as a whole."""
 
+import re
+
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token as SqlglotToken
 
 from proxy.vetting.grammar.cursor import NAME, OPERATOR
 from proxy.vetting.grammar.queries import QueryGrammar
 from proxy.vetting.tree import Assignment, Default, Node, Target
+
+_FARTHEST_SUBSCRIPT = 10_000
+# What strtol() would read a number from.
+_NUMBER = re.compile(r"[+-]?[0-9]")
 
 
 class StatementGrammar(QueryGrammar):
@@ -114,10 +120,23 @@ class StatementGrammar(QueryGrammar):
         name = self.identifier("a column")
         subscripts = []
         while self.mark_ahead("["):
-            subscripts.append(self.subscript())
+            subscripts.append(self._near_subscript())
         if self.mark_ahead("."):
             self.unavailable("writing a field of a composite column")
         return Target(this=name, subscripts=subscripts, at=place)
+
+    def _near_subscript(self) -> Node:
+        """Read a subscript that is written: PostgreSQL fills an array up to it, however far it is."""
+        place = self.place
+        subscript = self.subscript()
+        ends = [subscript.this, subscript.expression] if isinstance(subscript, exp.Slice) else [subscript]
+        if not all(end is None or _is_near(end) for end in ends):
+            self.unavailable(
+                f"writing to a subscript that is not a plain key or a number up to {_FARTHEST_SUBSCRIPT}",
+                "Write the subscript out, or set the whole value.",
+                place,
+            )
+        return subscript
 
     # --- UPDATE, DELETE ---
 
@@ -166,3 +185,13 @@ class StatementGrammar(QueryGrammar):
             node.set("where", exp.Where(this=self.condition()))
         if self.take_word("returning"):
             node.set("returning", self.projections())
+
+
+def _is_near(subscript: Node) -> bool:
+    """Say whether a subscript is a key or a small number; a key of digits is a number to a jsonb array."""
+    if not isinstance(subscript, exp.Literal):
+        return False
+    text = str(subscript.this).strip()
+    if text.isdecimal() and text.isascii():
+        return len(text) <= 5 and int(text) <= _FARTHEST_SUBSCRIPT
+    return bool(subscript.args["is_string"]) and not _NUMBER.match(text)

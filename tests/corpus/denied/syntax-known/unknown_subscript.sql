@@ -1,0 +1,2 @@
+-- why: PostgreSQL fills an array up to the element that is written: memory without end
+UPDATE calls SET tags[$1] = 'x' WHERE id = 1
