@@ -7,7 +7,7 @@ from sqlglot.tokenizer_core import Token as SqlglotToken
 
 from proxy.vetting.grammar.cursor import NAME, OPERATOR
 from proxy.vetting.grammar.queries import QueryGrammar
-from proxy.vetting.tree import Assignment, Default, Node, Target
+from proxy.vetting.tree import Assignment, Call, Default, Node, Syntax, Target
 
 _FARTHEST_SUBSCRIPT = 10_000
 # What strtol() would read a number from.
@@ -110,7 +110,10 @@ class StatementGrammar(QueryGrammar):
         return node
 
     def _conflict_key(self) -> Node:
-        key = self._suffixed(self._primary())
+        key = self._primary()
+        plain = isinstance(key, exp.Column) and len(key.args["parts_"]) == 1 and not key.args.get("star")
+        if not plain and not isinstance(key, exp.Paren | exp.Subquery | Call | Syntax):
+            self.unexpected("a column, a function or an expression in parentheses is expected")
         if self.word_ahead("collate"):
             self.unavailable("COLLATE in ON CONFLICT")
         return key
