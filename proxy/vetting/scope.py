@@ -1,5 +1,6 @@
 """What a name may stand for at one place of a statement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from proxy.policy.model import TableName
@@ -57,15 +58,30 @@ class Source:
 
 @dataclass(slots=True)
 class Scope:
-    """The sources that a place can see, then those of the query around it."""
+    """The sources that a place can see, then those of the query around it.
+
+    `merged` has the names that USING made one column of. `columns` is what `*`
+    stands for, or None where that is not known.
+    """
 
     parent: "Scope | None" = None
     sources: list[Source] = field(default_factory=list)
     merged: set[str] = field(default_factory=set)
+    columns: "Outputs" = ()
 
-    def extended(self, sources: list[Source], merged: set[str]) -> "Scope":
-        """Return a scope of the same parent that also sees these."""
-        return Scope(self.parent, [*self.sources, *sources], self.merged | merged)
+    @staticmethod
+    def of(source: Source) -> "Scope":
+        """Return a scope that sees one source."""
+        return Scope(None, [source], columns=source.columns)
+
+    def extended(self, other: "Scope") -> "Scope":
+        """Return a scope of the same parent that also sees what another does."""
+        return Scope(
+            self.parent,
+            [*self.sources, *other.sources],
+            self.merged | other.merged,
+            joined_columns((), self.columns, other.columns),
+        )
 
 
 @dataclass(slots=True)
@@ -79,3 +95,17 @@ class CommonTable:
 Environment = dict[str, CommonTable]
 # The columns of a query, where they are known.
 Outputs = tuple[str, ...] | None
+
+# PostgreSQL's own limit (MaxTupleAttributeNumber). Stars of stars would double without end.
+MOST_COLUMNS = 1_664
+
+
+def joined_columns(using: Sequence[str], left: Outputs, right: Outputs) -> Outputs:
+    """Return what `*` stands for after a join: the columns of USING once, then the others of each side.
+
+    Too many columns for any query stay too many, but no more than that.
+    """
+    if left is None or right is None:
+        return None
+    rest = (name for name in (*left, *right) if name not in using) if using else (*left, *right)
+    return (*using, *rest)[: MOST_COLUMNS + 1]

@@ -44,7 +44,7 @@ class StatementBinder(QueryBinder):
         self._write("insert", target, columns, whole=columns is None and node.args.get("source") is not None)
         if columns is None and node.args.get("source") is None:
             self.uses.columns.append(ColumnUse("insert", _table_of(target), None, at(node.this)))
-        scope = Scope(None, [target])
+        scope = Scope.of(target)
         for column in columns or ():
             self._all(column.args["subscripts"], Scope(None), env)
         if node.args.get("source") is not None:
@@ -56,7 +56,7 @@ class StatementBinder(QueryBinder):
     def _conflict(self, node: exp.OnConflict, target: Source, env: Environment) -> None:
         if node.args.get("constraint") is not None:
             self._read(target, ALL, at(node))
-        scope = Scope(None, [target])
+        scope = Scope.of(target)
         self._all(node.args.get("keys") or (), scope, env)
         if node.args.get("keys_where") is not None:
             self._expression(node.args["keys_where"], scope, env)
@@ -69,7 +69,7 @@ class StatementBinder(QueryBinder):
     def _update(self, node: exp.Update, env: Environment) -> Outputs:
         self.writes = True
         target = self._target_source(node.this)
-        scope = Scope(None, [target])
+        scope = Scope.of(target)
         self._from(node.args.get("from_"), scope, env)
         self._assignments(node, target, scope, env)
         self._bounded("unbounded-update", node, target)
@@ -80,7 +80,7 @@ class StatementBinder(QueryBinder):
         self.writes = True
         target = self._target_source(node.this)
         self.uses.tables.append(TableUse("delete", _table_of(target), at(node.this)))
-        scope = Scope(None, [target])
+        scope = Scope.of(target)
         self._from(node.args.get("using"), scope, env)
         self._bounded("unbounded-delete", node, target)
         self._optional(node.args.get("where"), scope, env)

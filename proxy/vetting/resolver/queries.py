@@ -1,6 +1,6 @@
 """Queries: select lists, grouping, ordering, locks; set operations; WITH."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from proxy.vetting.naming import output_name, write_output_names
 from proxy.vetting.resolver.columns import bare_name, inside
 from proxy.vetting.resolver.sources import SourceBinder, renamed
 from proxy.vetting.scope import (
+    MOST_COLUMNS,
     CommonTable,
     Environment,
     Outputs,
@@ -23,9 +24,6 @@ from proxy.vetting.tree import (
     Node,
     at,
 )
-
-# PostgreSQL's own limit (MaxTupleAttributeNumber). Stars of stars would double without end.
-_MOST_COLUMNS = 1_664
 
 
 @dataclass(slots=True)
@@ -188,15 +186,16 @@ class QueryBinder(SourceBinder):
         names: list[str] | None = []
         implicit: dict[str, int | None] = {}
         for index, item in enumerate(items):
-            more: list[str] | None
+            more: Outputs
             if isinstance(item, exp.Star):
-                more = self._star(scope.sources, item)
+                more = self._star(scope.sources, scope.columns, item)
             elif isinstance(item, exp.Column) and item.args.get("star"):
-                more = self._star([self._source_of_star(item, scope)], item)
+                source = self._source_of_star(item, scope)
+                more = self._star([source], source.columns, item)
             else:
                 before = self._spelled_otherwise
                 self._expression(item.this if isinstance(item, exp.Alias) else item, scope, env)
-                more = [output_name(item)]
+                more = (output_name(item),)
                 if self._spelled_otherwise > before and not isinstance(item, exp.Alias):
                     # `SELECT item` where item is a function's alias: the column has another name.
                     items[index] = exp.Alias(this=item, alias=exp.Identifier(this=more[0], quoted=True))
@@ -206,13 +205,11 @@ class QueryBinder(SourceBinder):
         implicit.pop("?column?", None)
         return _SelectList(items, None if names is None else tuple(names), implicit)
 
-    def _star(self, sources: Iterable[Source], node: Node) -> list[str] | None:
-        names: list[str] | None = []
+    def _star(self, sources: Iterable[Source], columns: Outputs, node: Node) -> Outputs:
         for source in sources:
             if source.table is not None:
                 self._read(source, ALL, at(node))
-            names = _joined(names, source.columns, at(node))
-        return names
+        return columns
 
     def _output_or_expression(self, node: Node, scope: Scope, env: Environment, selected: _SelectList) -> None:
         """Resolve an item of ORDER BY or DISTINCT ON, where an output name goes before a column."""
@@ -262,11 +259,11 @@ def _without_parentheses(node: Node) -> Node:
     return node
 
 
-def _joined(names: list[str] | None, more: Sequence[str] | None, place: int | None) -> list[str] | None:
+def _joined(names: list[str] | None, more: Outputs, place: int | None) -> list[str] | None:
     """Return the names with more of them; None where some are not known."""
     if names is None or more is None:
         return None
-    if len(names) + len(more) > _MOST_COLUMNS:
-        raise Denial("statement-size", f"a query has more than {_MOST_COLUMNS} columns", at=place)
+    if len(names) + len(more) > MOST_COLUMNS:
+        raise Denial("statement-size", f"a query has more than {MOST_COLUMNS} columns", at=place)
     names.extend(more)
     return names

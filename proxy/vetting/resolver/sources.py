@@ -16,6 +16,7 @@ from proxy.vetting.scope import (
     Outputs,
     Scope,
     Source,
+    joined_columns,
 )
 from proxy.vetting.statement import ALL, ColumnUse
 from proxy.vetting.tree import (
@@ -32,27 +33,28 @@ class SourceBinder(ExpressionBinder):
 
     def _from(self, from_: exp.From | None, scope: Scope, env: Environment) -> None:
         for item in from_.expressions if from_ is not None else ():
-            sources, merged = self._from_item(item, scope, env)
-            self._add(scope, sources, merged, item)
+            self._add(scope, self._from_item(item, scope, env), item)
 
-    def _add(self, scope: Scope, sources: list[Source], merged: set[str], node: Node) -> None:
+    def _add(self, scope: Scope, found: Scope, node: Node) -> None:
         names = {source.name for source in scope.sources if source.name is not None}
-        for source in sources:
+        for source in found.sources:
             if source.name in names:
                 raise Denial(
                     "names-resolved", f'table name "{source.name}" is used more than once', code="42712", at=at(node)
                 )
-        scope.sources += sources
-        scope.merged |= merged
+        scope.columns = joined_columns((), scope.columns, found.columns)
+        scope.sources += found.sources
+        scope.merged |= found.merged
 
-    def _from_item(self, node: Node, scope: Scope, env: Environment) -> tuple[list[Source], set[str]]:
+    def _from_item(self, node: Node, scope: Scope, env: Environment) -> Scope:
+        """Return what one item of FROM lets a place see."""
         match node:
             case exp.Table():
-                return [self._table(node, env)], set()
+                return Scope.of(self._table(node, env))
             case exp.Subquery():
-                return [self._derived(node, scope, env)], set()
+                return Scope.of(self._derived(node, scope, env))
             case FunctionSource():
-                return [self._function(node, scope, env)], set()
+                return Scope.of(self._function(node, scope, env))
             case exp.Paren():
                 return self._from_item(node.this, scope, env)
             case JoinChain():
@@ -60,24 +62,25 @@ class SourceBinder(ExpressionBinder):
             case _:
                 raise Denial("syntax-known", "FROM holds something that is no source", at=at(node))
 
-    def _chain(self, node: JoinChain, scope: Scope, env: Environment) -> tuple[list[Source], set[str]]:
-        sources, merged = self._from_item(node.this, scope, env)
+    def _chain(self, node: JoinChain, scope: Scope, env: Environment) -> Scope:
+        left = self._from_item(node.this, scope, env)
         for join in node.args["joins"]:
-            right, right_merged = self._from_item(join.this, scope.extended(sources, merged), env)
+            right = self._from_item(join.this, scope.extended(left), env)
             local = Scope(scope.parent)
-            self._add(local, sources, merged, join.this)
-            self._add(local, right, right_merged, join.this)
+            self._add(local, left, join.this)
+            self._add(local, right, join.this)
             names = [column.name for column in join.args.get("using") or ()]
             if join.args.get("natural"):
-                names = self._natural(sources, right, node)
+                names = self._natural(left.sources, right.sources, node)
                 join.set("using", [exp.Identifier(this=name, quoted=True) for name in names])
             for name in names:
-                self._merge(name, sources, merged, at(node))
-                self._merge(name, right, right_merged, at(node))
+                self._merge(name, left, at(node))
+                self._merge(name, right, at(node))
             if join.args.get("on") is not None:
                 self._expression(join.args["on"], local, env)
-            sources, merged = local.sources, local.merged | set(names)
-        return sources, merged
+            columns = joined_columns(names, left.columns, right.columns)
+            left = Scope(None, local.sources, local.merged | set(names), columns)
+        return left
 
     def _natural(self, left: list[Source], right: list[Source], node: Node) -> list[str]:
         for source in (*left, *right):
@@ -98,15 +101,15 @@ class SourceBinder(ExpressionBinder):
             )
         return list(seen)
 
-    def _merge(self, name: str, sources: list[Source], merged: set[str], place: int | None) -> None:
+    def _merge(self, name: str, side: Scope, place: int | None) -> None:
         """Read the column that USING takes from one side."""
-        if name in merged:
+        if name in side.merged:
             return
-        holders = [source for source in sources if source.has(name)]
+        holders = [source for source in side.sources if source.has(name)]
         if not holders:
-            holders = [source for source in sources if source.has(name) is None][:1]
+            holders = [source for source in side.sources if source.has(name) is None][:1]
         if not holders:
-            self._absent(name, sources, place)
+            self._absent(name, side.sources, place)
         for source in holders:
             self._read(source, name, place)
 
