@@ -235,7 +235,7 @@ class QueryBinder(SourceBinder):
 
     def _spell_output(self, node: Node, name: str, selected: _SelectList) -> None:
         index = selected.implicit[name]
-        if index is not None:
+        if index is not None and not isinstance(selected.items[index], exp.Alias):
             # The name is PostgreSQL's own choice; written out, it cannot turn into a column.
             alias = exp.Identifier(this=name, quoted=True)
             selected.items[index] = exp.Alias(this=selected.items[index], alias=alias)
