@@ -60,6 +60,8 @@ class StatementBinder(QueryBinder):
         self._all(node.args.get("keys") or (), scope, env)
         if node.args.get("keys_where") is not None:
             self._expression(node.args["keys_where"], scope, env)
+        if target.name == "excluded" and node.expressions:
+            raise Denial("names-resolved", 'table reference "excluded" is ambiguous', code="42P09", at=at(node))
         excluded = Source("excluded", "excluded", target.columns, target.table, target.listed, excluded=True)
         both = Scope(None, [target, excluded])
         self._assignments(node, target, both, env)
