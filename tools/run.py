@@ -42,6 +42,11 @@ def test(arguments: list[str]) -> NoReturn:
     start(PYTHON, "-m", "pytest", *arguments)
 
 
+def fuzz(arguments: list[str]) -> NoReturn:
+    """Hunt for statements that vetting misjudges."""
+    start(PYTHON, CHECKOUT / "tests" / "hunt.py", *arguments)
+
+
 def python(arguments: list[str]) -> NoReturn:
     """Run the environment's Python where the caller stands."""
     start(PYTHON, *arguments)
@@ -87,6 +92,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command(demo, "start PostgreSQL, an example schema and a gateway, and show them at work"),
     "test": Command(test, "run every test, on the embedded PostgreSQL and each installed one (arguments go to pytest)"),
+    "fuzz": Command(fuzz, "hunt with mutants of the corpus for a misjudged statement (--seconds N, --seed S)"),
     "check": Command(check, "run the linters, the type checker and the import contracts"),
     "python": Command(python, "run the environment's Python, such as: ./run python -m proxy policy check"),
     "lock": Command(lock, "write requirements.lock anew from pyproject.toml (arguments go to uv pip compile)"),
