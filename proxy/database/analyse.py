@@ -28,7 +28,6 @@ _PERMISSIONS = re.compile(
 _CALLS = re.compile(r"\{FUNCEXPR :funcid (\d+) [^{}]*?:funcformat (\d)")
 _AGGREGATES = re.compile(r"\{(?:AGGREF :aggfnoid|WINDOWFUNC :winfnoid) (\d+)")
 _OPERATORS = re.compile(r":opno (\d+)")
-_ROW_MARKS = re.compile(r"\{ROWMARKCLAUSE ")
 # `CoercionForm` in primnodes.h: a call written as one, and SQL's own syntax for one.
 _EXPLICIT: Final = frozenset({"0", "3"})
 # Bits of `AclMode` (parsenodes.h), and how far attribute numbers are shifted in a set of columns.
@@ -100,7 +99,6 @@ async def _read(connection: asyncpg.Connection, body: str) -> Reading:
         relations=relations,
         functions=functions,
         foreign=frozenset({name for name in casts if "." in name} | {record[0] for record in operators}),
-        locks=_ROW_MARKS.search(body) is not None,
     )
 
 
@@ -119,6 +117,9 @@ async def _relations(
         oid = int(relid)
         reads, inserts, updates = (_columns(text, columns[oid]) for text in sets)
         verbs = frozenset(verb for bit, verb in _VERBS.items() if int(required) & bit)
+        if "update" in verbs and not updates:
+            # The right to update without a column to be updated: that is what a row lock asks for.
+            verbs = verbs - {"update"} | {"lock"}
         before = found.get(names[oid], RelationReading())
         found[names[oid]] = RelationReading(
             before.reads | reads, before.inserts | inserts, before.updates | updates, before.verbs | verbs

@@ -21,7 +21,10 @@ _OF_SYNTAX = frozenset({"is_normalized", "like_escape", "overlaps", "similar_to_
 
 @dataclass(frozen=True, slots=True)
 class RelationReading:
-    """What PostgreSQL's analysis asks of one relation; `*` among the columns is the whole row."""
+    """What PostgreSQL's analysis asks of one relation; `*` among the columns is the whole row.
+
+    `verbs` are select, insert, update, delete, and lock for a row lock.
+    """
 
     reads: frozenset[str] = frozenset()
     inserts: frozenset[str] = frozenset()
@@ -40,7 +43,6 @@ class Reading:
     relations: Mapping[TableName, RelationReading] = field(default_factory=dict)
     functions: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
-    locks: bool = False
 
 
 def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
@@ -55,10 +57,6 @@ def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
         yield f"calls function {function}"
     for name in sorted(reading.foreign):
         yield f"calls {name} implicitly"
-    # A row lock asks for the right to update: one that reaches no table locks nothing.
-    locked = reading.locks and any("update" in found.verbs for found in reading.relations.values())
-    if locked and not touched.locks:
-        yield "locks rows"
 
 
 def _beyond(doing: str, table: TableName, found: frozenset[str], told: frozenset[str] | None) -> Iterator[str]:
@@ -72,9 +70,9 @@ def _verbs(touched: Touched, table: TableName, found: RelationReading) -> Iterat
     told = {
         "select": table in touched.reads,
         "insert": table in touched.inserts,
-        # A row lock asks for the right to update.
-        "update": table in touched.updates or table in touched.locks,
+        "update": table in touched.updates,
         "delete": table in touched.deletes,
+        "lock": table in touched.locks,
     }
     for verb in sorted(found.verbs):
         if not told.get(verb, False):

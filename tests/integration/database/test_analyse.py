@@ -106,10 +106,9 @@ async def test_every_use_is_missed(reader: asyncpg.Connection) -> None:
         "selects calls",
         "reads customers.email",
         "reads customers.password_hash",
+        "locks customers",
         "selects customers",
-        "updates customers",
         "calls function lower",
-        "locks rows",
     ]
 
 
@@ -119,6 +118,18 @@ async def test_a_hidden_column_is_told_by_name(reader: asyncpg.Connection) -> No
     customers = TableName("public", "customers")
     touched = replace(verdict.touched, reads={customers: frozenset({"email"})})
     assert list(disagreements(touched, await analyse(reader, verdict.sql))) == ["reads customers.password_hash"]
+
+
+async def test_a_lock_is_told_of_its_own_table(reader: asyncpg.Connection) -> None:
+    """A row lock needs more than the right to update or a lock of another table; one of no table is none."""
+    customers, calls = TableName("public", "customers"), TableName("public", "calls")
+    verdict = await allowed(reader, "SELECT 1 FROM customers FOR SHARE")
+    touched = replace(verdict.touched, locks=frozenset({calls}), updates={customers: frozenset({"email"})})
+    assert list(disagreements(touched, await analyse(reader, verdict.sql))) == ["locks customers"]
+    verdict = await allowed(
+        reader, "WITH x AS (UPDATE calls SET seconds = 1) SELECT n FROM (SELECT 1 AS n) x FOR UPDATE OF x"
+    )
+    assert list(disagreements(verdict.touched, await analyse(reader, verdict.sql))) == []
 
 
 async def test_nothing_stays_behind(reader: asyncpg.Connection) -> None:
