@@ -5,7 +5,7 @@ from sqlglot import exp
 from proxy.vetting.grammar.cursor import NAME, OPERATOR, WORD
 from proxy.vetting.grammar.sources import SourceGrammar
 from proxy.vetting.keywords import AS_LABEL, RESERVED
-from proxy.vetting.tree import Combined, Node
+from proxy.vetting.tree import Combined, Node, Operation
 
 _LOCK_STRENGTHS = {"update": "update", "share": "share", "no": "no key update", "key": "key share"}
 
@@ -173,14 +173,20 @@ class QueryGrammar(SourceGrammar):
                 if self.mark_ahead(","):
                     self.unexpected("OFFSET is expected: LIMIT takes one number")
             elif word == "offset":
-                query.set("offset", exp.Offset(expression=self.scalar()))
-                self.take_word("row", "rows")
+                query.set("offset", self._offset())
             else:
                 query.set("fetch", self._fetch())
         locks = []
         while self.take_word("for"):
             locks.append(self._lock())
         query.set("locks", locks)
+
+    def _offset(self) -> exp.Offset:
+        node = self.scalar()
+        # Before ROWS, PostgreSQL's grammar takes a plain value.
+        if not isinstance(node, Operation | exp.Cast):
+            self.take_word("row", "rows")
+        return exp.Offset(expression=node)
 
     def _fetch(self) -> exp.Fetch:
         if not self.take_word("first", "next"):
