@@ -65,7 +65,7 @@ ALIASED = [
     (case, before.text)
     for case in ALLOWED
     for before, dot in pairwise(tokenize(case.sql))
-    if dot.text == "." and before.kind == "word" and before.text not in TAKEN
+    if (dot.kind, dot.text) == ("mark", ".") and before.kind == "word" and before.text not in TAKEN
 ]
 COMMENTS = st.text(alphabet=st.characters(exclude_characters="*/\0", exclude_categories=["Cs"]))
 

@@ -57,11 +57,14 @@ class CallGrammar(ValueGrammar):
     def _argument(self) -> Node:
         if self.take_word("variadic"):
             return exp.Variadic(this=self.scalar())
-        if self.not_reserved_ahead() and self._next.text in {"=>", ":="}:
+        if self.not_reserved_ahead() and self._names_argument():
             name = self.attribute()
             self._advance()
             return exp.Kwarg(this=name, expression=self.scalar())
         return self.scalar()
+
+    def _names_argument(self) -> bool:
+        return self.next_mark(":=") or (self._next.token_type is OPERATOR and self._next.text == "=>")
 
     def _call_clauses(self, node: Call) -> None:
         if self.words_ahead("within", "group"):
@@ -76,7 +79,7 @@ class CallGrammar(ValueGrammar):
             self.expect_word("where")
             node.set("filter", self.scalar())
             self.expect_mark(")")
-        if self.word_ahead("respect", "ignore") and self._next.text == "nulls":
+        if self.word_ahead("respect", "ignore") and self.next_word("nulls"):
             self.unavailable(f"{self._curr.text.upper()} NULLS")
         if self.word_ahead("over") and (self.opens_next() or self._next.token_type in (WORD, NAME)):
             self._advance()

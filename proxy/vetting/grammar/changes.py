@@ -5,7 +5,7 @@ import re
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token as SqlglotToken
 
-from proxy.vetting.grammar.cursor import NAME, OPERATOR
+from proxy.vetting.grammar.cursor import OPERATOR
 from proxy.vetting.grammar.queries import QueryGrammar
 from proxy.vetting.tree import Assignment, Call, Default, Node, Syntax, Target
 
@@ -74,7 +74,7 @@ class StatementGrammar(QueryGrammar):
         return node
 
     def _query_in_parentheses(self) -> bool:
-        return self._next.text in {"select", "with", "("} and self._next.token_type is not NAME
+        return self.next_word("select", "with") or self.next_mark("(")
 
     def _insert_source(self) -> Node:
         if self.word_ahead("values"):

@@ -58,7 +58,15 @@ class Cursor(PostgresParser):
 
     def words_ahead(self, first: str, second: str) -> bool:
         """Say whether the next two tokens are these words."""
-        return self.word_ahead(first) and self._next.token_type is WORD and self._next.text == second
+        return self.word_ahead(first) and self.next_word(second)
+
+    def next_word(self, *words: str) -> bool:
+        """Say whether the token after the current one is one of these words."""
+        return self._next.token_type is WORD and self._next.text in words
+
+    def next_mark(self, *marks: str) -> bool:
+        """Say whether the token after the current one is one of these marks."""
+        return self._next.token_type is MARK and self._next.text in marks
 
     def mark_ahead(self, mark: str) -> bool:
         """Say whether the current token is this mark."""
@@ -66,7 +74,7 @@ class Cursor(PostgresParser):
 
     def opens_next(self) -> bool:
         """Say whether the token after the current one is an opening parenthesis."""
-        return self._next.token_type is MARK and self._next.text == "("
+        return self.next_mark("(")
 
     def take_word(self, *words: str) -> str | None:
         """Take one of these words if it comes."""

@@ -65,7 +65,7 @@ class ExpressionGrammar(CallGrammar):
                 self._advance()
                 items.append(exp.Var(this=token.text))
                 self._operand_into(items)
-            case "not" if self._next.text in {"in", "like", "ilike", "similar", "between"}:
+            case "not" if self.next_word("in", "like", "ilike", "similar", "between"):
                 self._advance()
                 items.append(exp.Var(this="not"))
             case "in" if not until_in:
@@ -91,12 +91,12 @@ class ExpressionGrammar(CallGrammar):
             case "isnull" | "notnull":
                 self._advance()
                 items.append(exp.Var(this=token.text))
-            case "at" if self._next.text == "time":
+            case "at" if self.next_word("time"):
                 self._advance(2)
                 self.expect_word("zone")
                 items.append(exp.Var(this="at time zone"))
                 self._operand_into(items)
-            case "at" if self._next.text == "local":
+            case "at" if self.next_word("local"):
                 self.unavailable("AT LOCAL")
             case "collate":
                 self._collate_into(items)
@@ -249,7 +249,7 @@ class ExpressionGrammar(CallGrammar):
             raise Denial("function-granted", f"{word.upper()} is not available through the gateway", at=token.start)
         if self._next.token_type is STRING and word not in RESERVED:
             return self._typed_literal()
-        if word in RESERVED or (word in TYPE_FUNC_NAME and not self.opens_next() and self._next.text != "."):
+        if word in RESERVED or (word in TYPE_FUNC_NAME and not self.opens_next() and not self.next_mark(".")):
             return self.unexpected()
         if word in COL_NAME and self.opens_next():
             self.unavailable(f"{word.upper()}(…)")
@@ -266,12 +266,12 @@ class ExpressionGrammar(CallGrammar):
         if word == "array":
             return self._array
         if word in {"time", "timestamp", "interval"} and (
-            self._next.token_type is STRING or self.opens_next() or self._next.text in {"with", "without"}
+            self._next.token_type is STRING or self.opens_next() or self.next_word("with", "without")
         ):
             return self._typed_literal
-        if word == "double" and self._next.text == "precision":
+        if word == "double" and self.next_word("precision"):
             return self._typed_literal
-        if word in {"char", "character"} and self._next.text == "varying":
+        if word in {"char", "character"} and self.next_word("varying"):
             return self._typed_literal
         if not self.opens_next():
             return None

@@ -149,7 +149,7 @@ class QueryGrammar(SourceGrammar):
         if self.words_ahead("grouping", "sets"):
             self._advance(2)
             return exp.GroupingSets(expressions=self.in_parentheses(lambda: self.commas(self._grouping)))
-        if self.mark_ahead("(") and self._next.text == ")":
+        if self.mark_ahead("(") and self.next_mark(")"):
             self._advance(2)
             return exp.Tuple(expressions=[])
         return self.scalar()

@@ -61,7 +61,7 @@ class TypeGrammar(Cursor):
 
     def _sql_type(self, place: int) -> TypeName | None:
         word = self._curr.text if self.word_ahead(*_SQL_TYPES, "double") else None
-        if word is None or (self._next.text == "." and word not in RESERVED):
+        if word is None or (self.next_mark(".") and word not in RESERVED):
             return None
         self._advance()
         if word == "double":
