@@ -62,7 +62,9 @@ class StatementBinder(QueryBinder):
             self._expression(node.args["keys_where"], scope, env)
         if target.name == "excluded" and node.expressions:
             raise Denial("names-resolved", 'table reference "excluded" is ambiguous', code="42P09", at=at(node))
-        excluded = Source("excluded", "excluded", target.columns, target.table, target.listed, excluded=True)
+        excluded = Source(
+            "excluded", "excluded", target.columns, target.table, target.listed, aliased=True, excluded=True
+        )
         both = Scope(None, [target, excluded])
         self._assignments(node, target, both, env)
         if node.args.get("where") is not None:
