@@ -133,6 +133,8 @@ def test_every_setting_that_is_mentioned_exists() -> None:
     known = {variable.name for variable in VARIABLES}
     known |= {f"{variable.name}_FILE" for variable in VARIABLES if variable.secret} | {
         "PROXY_PG_BINDIR",
+        "PROXY_TEST_FUZZ_SECONDS",
+        "PROXY_TEST_FUZZ_SEED",
         "PROXY_TEST_PG_BINDIR",
     }
     for file in [*PAGES, ROOT / "Caddyfile", *(f for f in (ROOT / "systemd").rglob("*") if f.is_file())]:
