@@ -63,7 +63,7 @@ class Gateway:
             query = await self._read(head, receive)
             async with while_present(receive):
                 allowed = await self._vet(tenant, principal, query, record)
-                result = await self._execute(tenant, principal, allowed, query)
+                result = await self._execute(tenant, principal, allowed, query, record)
         record.rows = result.row_count
         return render_result(result)
 
@@ -80,11 +80,11 @@ class Gateway:
         except ClientGone:
             record.status = CLIENT_GONE_STATUS
         except CancelledError:
-            # The server stops, and this request has outlasted its patience. What a write came to is not known.
-            response = _refuse(_STOPPING, record)
+            # The server stops, and this request has outlasted its patience.
+            response = _refuse(_stopping(record), record)
         except Exception as exc:  # noqa: BLE001 - the caller gets an answer even to our own bug
             events.internal_error(exc, head.request_id)
-            response = _refuse(_BUG, record)
+            response = _refuse(_bug(record), record)
         if response is not None:
             record.status, record.bytes_out = response.status, len(response.body)
         record.duration_ms = (perf_counter() - record.started_s) * 1000
@@ -143,13 +143,20 @@ class Gateway:
                 events.vetting_failed(verdict.detail, tenant.policy.tenant, record.request_id)
         return verdict
 
-    async def _execute(self, tenant: Tenant, principal: Principal, allowed: Allowed, query: Query) -> Result:
+    async def _execute(
+        self, tenant: Tenant, principal: Principal, allowed: Allowed, query: Query, record: Record
+    ) -> Result:
+        if allowed.may_write:
+            record.applied = "unknown"
         try:
-            return await tenant.execute(allowed, query, principal)
+            result = await tenant.execute(allowed, query, principal)
         except StatementFailed as failed:
             if allowed.sql != query.sql:
                 failed.position = None  # it counts in the text that ran, which the caller never saw
             raise
+        if allowed.writes:
+            record.applied = "yes"
+        return result
 
 
 def _refuse(refusal: Refusal, record: Record) -> Response:
@@ -174,6 +181,23 @@ def _denial(denied: Denied) -> Refusal:
     )
 
 
+def _stopping(record: Record) -> Refusal:
+    return Refusal(
+        "overloaded",
+        "the gateway is stopping",
+        hint="Try again." if record.applied == "no" else "Look before you retry a write.",
+        applied=record.applied,
+        retryable=record.applied == "no",
+    )
+
+
+def _bug(record: Record) -> Refusal:
+    return Refusal(
+        "internal",
+        "something went wrong inside the gateway",
+        hint="Report this with the request id.",
+        applied=record.applied,
+    )
+
+
 _ASK_OWNER = "Ask whoever owns the gateway's policies."
-_STOPPING = Refusal("overloaded", "the gateway is stopping", applied="unknown", hint="Look before you retry a write.")
-_BUG = Refusal("internal", "something went wrong inside the gateway", hint="Report this with the request id.")

@@ -79,7 +79,7 @@ async def execute(  # noqa: PLR0913 - the limits of one statement, each by its n
     limit (`result-too-large`, nothing applied), a pool that is full, and a
     server that does not answer. Cancelled, it has PostgreSQL cancel too.
     """
-    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, _may_write(allowed))
+    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, allowed.may_write)
     session = await pool.acquire()
     try:
         statement, rows, tag = await _supervise(pool, session, job)
@@ -90,11 +90,6 @@ async def execute(  # noqa: PLR0913 - the limits of one statement, each by its n
 
 class _WasDeadAlready(Exception):  # noqa: N818 - not the statement's failure
     """A kept connection was found dead, and nothing that changes data was sent: a new one may try once more."""
-
-
-def _may_write(allowed: Allowed) -> bool:
-    """Say whether it may change data: as vetting saw it, or inside a function of the tenant's own (`schema.name`)."""
-    return allowed.writes or any("." in name for name in allowed.touched.functions)
 
 
 async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:

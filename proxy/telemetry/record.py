@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from proxy.errors import Applied
+
 Decision = Literal["allowed", "denied", "observed"]
 
 
@@ -13,6 +15,7 @@ class Record:
     `verdict` is None where the request never came to vetting; `rule` is what
     denied it (or would have, in mode observe). `sqlstate` is PostgreSQL's
     code where a statement failed. `bytes_out` counts the body of the answer.
+    `applied` is what is known of the write if nobody else can tell any more.
     """
 
     request_id: str
@@ -28,6 +31,7 @@ class Record:
     sqlstate: str | None = None
     rows: int | None = None
     error: str | None = None
+    applied: Applied = "no"
     status: int = 0
     duration_ms: float = 0.0
     bytes_out: int = 0

@@ -46,6 +46,11 @@ class Allowed:
     touched: Touched
     observed: "Denied | None" = None
 
+    @property
+    def may_write(self) -> bool:
+        """Say whether it may change data: as vetting saw it, or in a function of the tenant's own (`schema.name`)."""
+        return self.writes or any("." in name for name in self.touched.functions)
+
 
 @dataclass(frozen=True, slots=True)
 class Denied:

@@ -255,6 +255,24 @@ async def test_bug_shows_nothing_of_itself() -> None:
     assert "hunter2" not in json.dumps(document)
 
 
+WRITE = Judge(Allowed("DELETE", "DELETE", writes=True, parameter_count=0, fingerprint="f" * 16, touched=Touched()))
+UNSENDABLE = Result((Field("x", 23),), [{"x": object()}], 1, "DELETE")
+
+
+async def test_bug_does_not_guess_what_became_of_a_write() -> None:
+    """While a write was under way nobody knows; once it was done, it is done; a read applied nothing."""
+    answers = [
+        await ask(FakeTenant(outcome=ZeroDivisionError()), WRITE),
+        await ask(FakeTenant(outcome=UNSENDABLE), WRITE),
+        await ask(FakeTenant(outcome=ZeroDivisionError())),
+    ]
+    assert [(status, document["applied"]) for status, document in answers] == [
+        (500, "unknown"),
+        (500, "yes"),
+        (500, "no"),
+    ]
+
+
 async def test_request_id_of_the_caller_is_kept_where_well_formed() -> None:
     """A good id comes back in the error; a bad one is replaced."""
     _, kept = await ask(token=None, x_request_id="abc-1.2_3")
@@ -285,20 +303,22 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
     assert cancelled.is_set()
 
 
-async def test_server_that_stops_answers_what_it_can() -> None:
-    """A request that is cut off at shutdown learns that what became of it is not known."""
+@pytest.mark.parametrize(("judge", "applied", "retryable"), [(WRITE, "unknown", False), (Judge(), "no", True)])
+async def test_server_that_stops_answers_what_it_can(judge: Judge, applied: str, *, retryable: bool) -> None:
+    """What became of a write that is cut off at shutdown is not known; a read may be sent again."""
     gateway = Gateway(
         authenticate,
         {"acme": FakeTenant(works=lambda: asyncio.sleep(30))},  # type: ignore[dict-item]
         max_request_bytes=1000,
-        judge=Judge(),
+        judge=judge,
     )
     task = asyncio.create_task(gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}')))
     await asyncio.sleep(0.05)
     task.cancel()
     response = await task
     assert response is not None
-    assert (response.status, json.loads(response.body)["applied"]) == (503, "unknown")
+    document = json.loads(response.body)
+    assert (response.status, document["applied"], document["retryable"]) == (503, applied, retryable)
 
 
 @pytest.mark.parametrize(
