@@ -5,8 +5,11 @@ from collections.abc import Mapping
 
 import asyncpg
 import pytest
-from callmeback_at_hand import DEMO, seed_cases
 from databases import Connect
+from systems_at_hand import SYSTEMS
+
+SYSTEM = "callmeback"
+CASES = SYSTEMS[SYSTEM].cases()
 
 TABLES = {
     "personas",
@@ -38,9 +41,9 @@ FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('f', 'u
 
 
 @pytest.fixture
-async def connection(callmeback: str, connect: Connect) -> asyncpg.Connection:
+async def connection(database: str, connect: Connect) -> asyncpg.Connection:
     """Return a superuser's connection to a database of one's own."""
-    return await connect(callmeback)
+    return await connect(database)
 
 
 async def described(connection: asyncpg.Connection, query: str, schema: str) -> dict[str, tuple[str, ...]]:
@@ -52,7 +55,7 @@ async def described(connection: asyncpg.Connection, query: str, schema: str) -> 
 
 async def make_seed_schema(connection: asyncpg.Connection) -> None:
     """Run the seed's own DDL, as it stands there, in a schema beside ours; what others refer to first."""
-    ddl = [case["sql"] for case in seed_cases() if case["section"][0] in "45678" and case["sql"].startswith("CREATE")]
+    ddl = [case["sql"] for case in CASES if case["section"][0] in "45678" and case["sql"].startswith("CREATE")]
     ddl.remove("CREATE INDEX idx_calls_status ON call_logs(status)")
     ddl.sort(key=lambda sql: not sql.startswith(("CREATE TABLE personas", "CREATE TABLE users", "CREATE TABLE calls")))
     await connection.execute("CREATE SCHEMA seed; SET search_path = seed")
@@ -157,7 +160,7 @@ async def test_the_demo_again_changes_nothing(connection: asyncpg.Connection) ->
     """A second start keeps what somebody has changed."""
     await connection.execute("UPDATE user_credits SET available_credits = 7 WHERE user_id = 'user_123'")
     before = await everything(connection)
-    await connection.execute(DEMO.read_text())
+    await connection.execute(SYSTEMS[SYSTEM].demo_data())
     assert await everything(connection) == before
 
 

@@ -1,10 +1,12 @@
 """What the roles of callmeback can do on the login that they share, by both walls and by the second alone."""
 
 import pytest
-from callmeback_at_hand import Edge
+from systems_at_hand import Edge
 
 from proxy.errors import StatementFailed
 from proxy.vetting.verdict import Denied
+
+SYSTEM = "callmeback"
 
 OWN = {
     "users": "id",
@@ -21,7 +23,7 @@ OWN = {
 async def test_end_users_see_their_own_rows_alone(edge: Edge, user: str) -> None:
     """Without a WHERE, in every table that has rows of both users."""
     for table, column in OWN.items():
-        result = await edge.run("end-user", f"SELECT {column} FROM {table}", user=user)
+        result = await edge.run("end-user", f"SELECT {column} FROM {table}", claims={"sub": user})
         assert {row[column] for row in result.rows} == {user}, table
 
 
