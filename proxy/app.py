@@ -29,6 +29,7 @@ from proxy.telemetry.record import Record
 from proxy.tenants.folder import PolicyFolder
 from proxy.tenants.health import Health
 from proxy.tenants.registry import Tenants
+from proxy.verdicts import Verdicts
 from proxy.wire.head import Head, Receive
 from proxy.wire.response import Response, Send, render_refusal
 
@@ -156,7 +157,7 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
     tenants = Tenants(folder, server, workers=settings.workers)
     authentication = Authentication(settings, _report_control, _report_keys)
-    gateway = Gateway(authentication.authenticate, tenants, max_request_bytes=settings.max_request_bytes)
+    gateway = Gateway(authentication.authenticate, tenants, Verdicts(), max_request_bytes=settings.max_request_bytes)
     health = Health(tenants.probes)
 
     @asynccontextmanager

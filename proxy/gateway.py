@@ -14,14 +14,11 @@ from typing import assert_never
 from proxy.database.execute import Result
 from proxy.errors import Refusal, StatementFailed
 from proxy.identity.principal import Principal
-from proxy.policy.model import Policy
-from proxy.telemetry import events, metrics
+from proxy.telemetry import events
 from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
-from proxy.vetting import vet
-from proxy.vetting.cache import VerdictCache, key_of
-from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Allowed, Denied, Verdict
+from proxy.verdicts import Verdicts
+from proxy.vetting.verdict import Allowed, Denied
 from proxy.wire.head import ClientGone, Head, Receive, read_body
 from proxy.wire.presence import while_present
 from proxy.wire.query import Query, parse_query
@@ -29,7 +26,6 @@ from proxy.wire.response import Response, render_refusal, render_result
 from proxy.wire.statuses import meaning_of, refusal_of
 
 Authenticate = Callable[[str, float], Awaitable[Principal]]
-Judge = Callable[[str, Policy, str, Catalog], Verdict]
 
 # nginx's number for it; never sent, there being nobody to send it to.
 CLIENT_GONE_STATUS = 499
@@ -44,16 +40,14 @@ class Gateway:
         self,
         authenticate: Authenticate,
         tenants: Mapping[str, Tenant],
+        verdicts: Verdicts,
         *,
         max_request_bytes: int,
-        verdicts: VerdictCache | None = None,
-        judge: Judge = vet,
     ) -> None:
         self._authenticate = authenticate
         self._tenants = tenants
+        self._verdicts = verdicts
         self._max_request_bytes = max_request_bytes
-        self._verdicts = verdicts or VerdictCache()
-        self._judge = judge
 
     async def query(self, head: Head, receive: Receive, record: Record) -> Response:
         """Serve one `POST /query`. Raises Refusal, StatementFailed and ClientGone."""
@@ -109,12 +103,12 @@ class Gateway:
     async def _vet(self, tenant: Tenant, principal: Principal, query: Query, record: Record) -> Allowed:
         """Judge the statement. Raises Refusal `statement-denied`."""
         catalog = await tenant.catalog()
-        verdict = self._verdict(tenant, principal.role, query.sql, catalog, record)
+        verdict = await self._verdicts.of(tenant, principal.role, query.sql, catalog, record)
         if isinstance(verdict, Denied) and verdict.code != NOT_GRANTED:
             # It names what was not there when the catalog was read; it may be by now.
             newer = await tenant.doubt_catalog()
             if newer.version != catalog.version:
-                verdict = self._verdict(tenant, principal.role, query.sql, newer, record)
+                verdict = await self._verdicts.of(tenant, principal.role, query.sql, newer, record)
         record.fingerprint = verdict.fingerprint or None
         match verdict:
             case Allowed(command=command, observed=observed):
@@ -129,19 +123,6 @@ class Gateway:
                 raise _denial(verdict)
             case _:
                 assert_never(verdict)
-
-    def _verdict(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
-        """Return what was judged before, or judge now."""
-        key = key_of(sql, tenant.policy.digest, role, catalog.version)
-        verdict = self._verdicts.get(key)
-        record.cached = verdict is not None
-        metrics.count_verdict(known=record.cached)
-        if verdict is None:
-            verdict = self._judge(sql, tenant.policy, role, catalog)
-            self._verdicts.put(key, verdict)
-            if isinstance(verdict, Denied) and verdict.rule == "vetting-failed":
-                events.vetting_failed(verdict.detail, tenant.policy.tenant, record.request_id)
-        return verdict
 
     async def _execute(
         self, tenant: Tenant, principal: Principal, allowed: Allowed, query: Query, record: Record

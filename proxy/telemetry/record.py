@@ -27,7 +27,6 @@ class Record:
     command: str | None = None
     verdict: Decision | None = None
     rule: str | None = None
-    cached: bool = False
     sqlstate: str | None = None
     rows: int | None = None
     error: str | None = None

@@ -10,6 +10,7 @@ from proxy.errors import Refusal
 from proxy.gateway import Gateway
 from proxy.tenants import health as health_module
 from proxy.tenants.health import Health
+from proxy.verdicts import Verdicts
 
 
 async def answers() -> None:
@@ -31,7 +32,7 @@ def client(
 ) -> httpx.AsyncClient:
     """Make a client of the public application, or of the admin's."""
     health = Health(lambda: probes)
-    gateway = Gateway(refuse, {}, max_request_bytes=1000)  # type: ignore[arg-type]
+    gateway = Gateway(refuse, {}, Verdicts(), max_request_bytes=1000)  # type: ignore[arg-type]
     app = create_admin(health, lambda: problems) if admin else Front(gateway, health)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway")  # type: ignore[arg-type]
 

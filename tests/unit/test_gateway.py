@@ -15,6 +15,7 @@ from proxy.errors import Refusal, StatementFailed
 from proxy.gateway import Gateway
 from proxy.identity.principal import Principal
 from proxy.policy.model import Policy, Role
+from proxy.verdicts import Verdicts
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Denied, Touched, Verdict
 from proxy.wire.head import Head
@@ -80,7 +81,7 @@ class Judge:
     known_in: str | None = None
     asked: int = 0
 
-    def __call__(self, _sql: str, _policy: Policy, _role: str, catalog: Catalog) -> Verdict:
+    async def __call__(self, _sql: str, _policy: Policy, _role: str, catalog: Catalog) -> Verdict:
         """Judge as told."""
         self.asked += 1
         if self.known_in is not None and catalog.version != self.known_in:
@@ -127,7 +128,7 @@ async def ask(
 ) -> tuple[int, dict[str, Any]]:
     """Send one query through a gateway and return status and document."""
     tenants: Any = {"acme": tenant or FakeTenant()}
-    gateway = Gateway(authenticate, tenants, max_request_bytes=1000, judge=judge or Judge())
+    gateway = Gateway(authenticate, tenants, Verdicts(judge or Judge()), max_request_bytes=1000)
     response = await gateway.answer(head(token, **headers), receive_of(body))
     assert isinstance(response, Response)
     return response.status, json.loads(response.body)
@@ -169,7 +170,7 @@ async def test_unauthenticated_body_is_not_even_read() -> None:
     async def receive() -> MutableMapping[str, Any]:
         pytest.fail("the body was asked for")
 
-    gateway = Gateway(authenticate, {}, max_request_bytes=1000, judge=Judge())
+    gateway = Gateway(authenticate, {}, Verdicts(Judge()), max_request_bytes=1000)
     response = await gateway.answer(head(None), receive)
     assert response is not None
     assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
@@ -207,7 +208,7 @@ async def test_text_that_nobody_can_read_is_a_syntax_error(
 async def test_text_is_judged_once() -> None:
     """The same text, role, policy and catalog are not judged again."""
     judge, tenant = Judge(), FakeTenant()
-    gateway = Gateway(authenticate, {"acme": tenant}, max_request_bytes=1000, judge=judge)  # type: ignore[dict-item]
+    gateway = Gateway(authenticate, {"acme": tenant}, Verdicts(judge), max_request_bytes=1000)  # type: ignore[dict-item]
     for _ in range(3):
         await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
     assert judge.asked == 1
@@ -295,8 +296,8 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
     gateway = Gateway(
         authenticate,
         {"acme": FakeTenant(works=work)},  # type: ignore[dict-item]
+        Verdicts(Judge()),
         max_request_bytes=1000,
-        judge=Judge(),
     )
     receive = receive_of(b'{"query": "SELECT 1"}', then=asyncio.sleep(0.05))
     assert await asyncio.wait_for(gateway.answer(head(), receive), 5) is None
@@ -309,8 +310,8 @@ async def test_server_that_stops_answers_what_it_can(judge: Judge, applied: str,
     gateway = Gateway(
         authenticate,
         {"acme": FakeTenant(works=lambda: asyncio.sleep(30))},  # type: ignore[dict-item]
+        Verdicts(judge),
         max_request_bytes=1000,
-        judge=judge,
     )
     task = asyncio.create_task(gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}')))
     await asyncio.sleep(0.05)

@@ -1,0 +1,88 @@
+"""A statement's verdict: known from before, or reached now.
+
+`Verdicts.of` is the one door. The way of a text that is new, everything that
+has to happen before a verdict may be kept, stands in `Verdicts._reach` and
+nowhere else. It is gone once, however many ask for the same text at the same
+time, and it ends when the last of them has gone away.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from proxy.policy.model import Policy
+from proxy.telemetry import events, metrics
+from proxy.telemetry.record import Record
+from proxy.tenants.tenant import Tenant
+from proxy.vetting import vet
+from proxy.vetting.cache import Key, VerdictCache, key_of
+from proxy.vetting.catalog import Catalog
+from proxy.vetting.verdict import Denied, Verdict
+
+Judge = Callable[[str, Policy, str, Catalog], Awaitable[Verdict]]
+
+
+async def judge_here(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
+    """Vet a statement in this process."""
+    return vet(sql, policy, role, catalog)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A text that somebody wants a verdict on. `request_id` is the first one's who asked."""
+
+    tenant: Tenant
+    role: str
+    sql: str
+    catalog: Catalog
+    request_id: str
+
+
+@dataclass(slots=True)
+class _Miss:
+    """A verdict on its way, and how many wait for it."""
+
+    reaching: asyncio.Task[Verdict]
+    waiting: int = 0
+
+
+class Verdicts:
+    """The verdicts of one process: the cache, and how what is not in it is judged."""
+
+    def __init__(self, judge: Judge = judge_here, cache: VerdictCache | None = None) -> None:
+        self._judge = judge
+        self._cache = cache or VerdictCache()
+        self._misses: dict[Key, _Miss] = {}
+
+    async def of(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
+        """Return the verdict on a text, for a role of the tenant's policy."""
+        key = key_of(sql, tenant.policy.digest, role, catalog.version)
+        verdict = self._cache.get(key)
+        metrics.count_verdict(known=verdict is not None)
+        if verdict is None:
+            verdict = await self._reach_once(key, Question(tenant, role, sql, catalog, record.request_id))
+        return verdict
+
+    async def _reach_once(self, key: Key, question: Question) -> Verdict:
+        """Reach a verdict together with whoever else asks for it now."""
+        miss = self._misses.get(key)
+        if miss is None:
+            miss = self._misses[key] = _Miss(asyncio.create_task(self._reach(key, question)))
+        miss.waiting += 1
+        try:
+            return await asyncio.shield(miss.reaching)
+        finally:
+            miss.waiting -= 1
+            if not miss.waiting:
+                # Out of reach first: whoever asks from now on must not join what is being cancelled.
+                del self._misses[key]
+                miss.reaching.cancel()
+
+    async def _reach(self, key: Key, question: Question) -> Verdict:
+        """Judge a new text, and keep the verdict."""
+        policy = question.tenant.policy
+        verdict = await self._judge(question.sql, policy, question.role, question.catalog)
+        if isinstance(verdict, Denied) and verdict.rule == "vetting-failed":
+            events.vetting_failed(verdict.detail, policy.tenant, question.request_id)
+        self._cache.put(key, verdict)
+        return verdict
