@@ -30,6 +30,7 @@ from proxy.tenants.folder import PolicyFolder
 from proxy.tenants.health import Health
 from proxy.tenants.registry import Tenants
 from proxy.verdicts import Verdicts
+from proxy.vetter.vetter import Vetter
 from proxy.wire.head import Head, Receive
 from proxy.wire.response import Response, Send, render_refusal
 
@@ -157,11 +158,15 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
     tenants = Tenants(folder, server, workers=settings.workers)
     authentication = Authentication(settings, _report_control, _report_keys)
-    gateway = Gateway(authentication.authenticate, tenants, Verdicts(), max_request_bytes=settings.max_request_bytes)
+    vetter = Vetter()
+    gateway = Gateway(
+        authentication.authenticate, tenants, Verdicts(vetter.judge), max_request_bytes=settings.max_request_bytes
+    )
     health = Health(tenants.probes)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await vetter.start()
         await authentication.start()
         watching = asyncio.create_task(tenants.watch())
         try:
@@ -170,10 +175,12 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
             watching.cancel()
             await authentication.stop()
             await tenants.close()
+            await vetter.close()
 
-    return Applications(
-        Front(gateway, health, lifespan), create_admin(health, authentication.problems), tenants.refresh
-    )
+    def problems() -> list[str]:
+        return [*authentication.problems(), *vetter.problems()]
+
+    return Applications(Front(gateway, health, lifespan), create_admin(health, problems), tenants.refresh)
 
 
 def _report_control(problem: str | None) -> None:

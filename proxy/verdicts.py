@@ -9,22 +9,21 @@ time, and it ends when the last of them has gone away.
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 
+from proxy.admission.expiring import Expiring
 from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
 from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
-from proxy.vetting import vet
 from proxy.vetting.cache import Key, VerdictCache, key_of
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Denied, Verdict
 
+# How long a text that could not be judged stays denied without another try.
+FAILURE_S = 60.0
+
 Judge = Callable[[str, Policy, str, Catalog], Awaitable[Verdict]]
-
-
-async def judge_here(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
-    """Vet a statement in this process."""
-    return vet(sql, policy, role, catalog)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +48,16 @@ class _Miss:
 class Verdicts:
     """The verdicts of one process: the cache, and how what is not in it is judged."""
 
-    def __init__(self, judge: Judge = judge_here, cache: VerdictCache | None = None) -> None:
+    def __init__(self, judge: Judge, cache: VerdictCache | None = None) -> None:
         self._judge = judge
         self._cache = cache or VerdictCache()
+        self._failures: Expiring[Key, Denied] = Expiring(FAILURE_S)
         self._misses: dict[Key, _Miss] = {}
 
     async def of(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
         """Return the verdict on a text, for a role of the tenant's policy."""
         key = key_of(sql, tenant.policy.digest, role, catalog.version)
-        verdict = self._cache.get(key)
+        verdict = self._cache.get(key) or self._failures.get(key, monotonic())
         metrics.count_verdict(known=verdict is not None)
         if verdict is None:
             verdict = await self._reach_once(key, Question(tenant, role, sql, catalog, record.request_id))
@@ -83,6 +83,9 @@ class Verdicts:
         policy = question.tenant.policy
         verdict = await self._judge(question.sql, policy, question.role, question.catalog)
         if isinstance(verdict, Denied) and verdict.rule == "vetting-failed":
+            # No property of the text, it may be, but of the moment; yet not to be gone through for each request.
             events.vetting_failed(verdict.detail, policy.tenant, question.request_id)
-        self._cache.put(key, verdict)
+            self._failures.put(key, verdict, monotonic())
+        else:
+            self._cache.put(key, verdict)
         return verdict

@@ -57,9 +57,29 @@ def request_served(record: Record) -> None:
     )
 
 
-def vetting_failed(exception: str | None, tenant: str, request_id: str) -> None:
-    """Say that vetting broke on a statement, which is denied for it: a bug to report. `exception` is a type's name."""
-    _log.error("vetting_failed", tenant=tenant, request_id=request_id, exception=exception)
+def vetting_failed(reason: str | None, tenant: str, request_id: str) -> None:
+    """Say that a statement is denied because judging it failed. `reason` is an exception's type, or why it ended."""
+    _log.error("vetting_failed", tenant=tenant, request_id=request_id, reason=reason)
+
+
+def vetter_ended(pid: int, status: int, reason: str) -> None:
+    """Say that the vetting process ended under a statement; another takes its place.
+
+    `reason` is `deadline` (the statement took too much work), `stuck` (no
+    answer, and no work either) or `died` (by other means: `status`).
+    """
+    metrics.count_vetter_end(reason)
+    _log.warning("vetter_ended", pid=pid, status=status, reason=reason)
+
+
+def vetter_unavailable(problem: str) -> None:
+    """Say that no vetting process can be started: new statements are refused; it is tried again each second."""
+    _log.error("vetter_unavailable", problem=problem)
+
+
+def vetter_available() -> None:
+    """Say that there is a vetting process again."""
+    _log.info("vetter_available")
 
 
 def internal_error(exc: BaseException, request_id: str) -> None:

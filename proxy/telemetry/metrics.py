@@ -48,6 +48,18 @@ _denials = Counter(
 _verdicts = Counter(
     "database_proxy_verdict_cache", "Verdicts asked for, by whether they were known.", ("result",), registry=REGISTRY
 )
+_vetting = Histogram(
+    "database_proxy_vetting_seconds",
+    "From asking for the verdict on a new text to having it, waiting in line included.",
+    registry=REGISTRY,
+    buckets=_SECONDS,
+)
+_vetter_ends = Counter(
+    "database_proxy_vetter_ends",
+    "Vetting processes that ended under a statement, by reason.",
+    ("reason",),
+    registry=REGISTRY,
+)
 _reloads = Counter(
     "database_proxy_policy_reloads", "Changed policy files, by outcome.", ("outcome",), registry=REGISTRY
 )
@@ -82,6 +94,16 @@ def count_denial(tenant: str, rule: str, effect: str) -> None:
 def count_verdict(*, known: bool) -> None:
     """Count one look into the verdict cache."""
     (_known if known else _judged).inc()
+
+
+def observe_vetting(seconds: float) -> None:
+    """Note how long it took to get the verdict on a new text."""
+    _vetting.observe(seconds)
+
+
+def count_vetter_end(reason: str) -> None:
+    """Count one vetting process that ended under a statement: `deadline`, `stuck` or `died`."""
+    _vetter_ends.labels(reason).inc()
 
 
 def count_reload(outcome: str) -> None:

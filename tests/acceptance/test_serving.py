@@ -141,7 +141,7 @@ def test_gateway_on_unix_sockets(tenant: Tenant, world: World, tmp_path: Path) -
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_workers_share_the_address_and_the_numbers(tenant: Tenant, world: World, number: int) -> None:
-    """Two workers answer as one, are replaced when they die, count together, and end together."""
+    """Two workers answer as one, are replaced when they die, count together, and end together, their vetters too."""
     assert tenant.file.exists()
     gateway = world.start_gateway(PROXY_WORKERS="2")
     for _ in range(10):
@@ -157,20 +157,34 @@ def test_workers_share_the_address_and_the_numbers(tenant: Tenant, world: World,
     assert gateway.query("SELECT 1").status_code == 200
     workers = children(gateway)
     assert len(workers) == 2
+    vetters = [vetter for worker in workers for vetter in children_of(worker)]
     assert gateway.stop(number) == 0
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers + vetters)
 
 
 def test_workers_end_with_their_parent(tenant: Tenant, world: World) -> None:
     """Even when the parent is killed, no process is left behind."""
     assert tenant.file.exists()
     gateway = world.start_gateway(PROXY_WORKERS="2")
+    assert gateway.query("SELECT 1").status_code == 200
     workers = children(gateway)
+    vetters = [vetter for worker in workers for vetter in children_of(worker)]
+    assert vetters
     gateway.stop(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in workers) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers + vetters))
+
+
+def test_killed_vetter_is_replaced_and_costs_no_request(gateway: Gateway) -> None:
+    """New texts are judged before and after it is killed; the metrics count them."""
+    assert gateway.query("SELECT 1").status_code == 200
+    (vetter,) = children(gateway)
+    os.kill(vetter, signal.SIGKILL)
+    assert gateway.query("SELECT 2").status_code == 200
+    assert gateway.query("SELECT value FROM secrets").json()["rule"] == "table-granted"
+    assert vetter not in children(gateway)
+    assert httpx.get(f"{gateway.admin_url}/readyz").status_code == 200
+    text = httpx.get(f"{gateway.admin_url}/metrics").text
+    assert "database_proxy_vetting_seconds_count 3.0" in text
 
 
 def test_admin_address_tells_life_readiness_and_numbers(gateway: Gateway) -> None:
@@ -184,8 +198,12 @@ def test_admin_address_tells_life_readiness_and_numbers(gateway: Gateway) -> Non
 
 
 def children(gateway: Gateway) -> list[int]:
-    """Return the process ids of a gateway's workers."""
-    pid = gateway.process.pid
+    """Return the process ids of a gateway's workers; where it is its own worker, of its vetter."""
+    return children_of(gateway.process.pid)
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the process ids of a process's children."""
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 

@@ -8,9 +8,12 @@ import pytest
 from proxy.app import Front, create_admin
 from proxy.errors import Refusal
 from proxy.gateway import Gateway
+from proxy.policy.model import Policy
 from proxy.tenants import health as health_module
 from proxy.tenants.health import Health
 from proxy.verdicts import Verdicts
+from proxy.vetting.catalog import Catalog
+from proxy.vetting.verdict import Verdict
 
 
 async def answers() -> None:
@@ -27,12 +30,17 @@ async def refuse(_token: str, _now: float) -> None:
     raise Refusal("token-invalid", "no")
 
 
+async def never(_sql: str, _policy: Policy, _role: str, _catalog: Catalog) -> Verdict:
+    """Be a judge who is not asked."""
+    pytest.fail("there is nothing to judge")
+
+
 def client(
     *probes: Callable[[], Awaitable[None]], admin: bool = False, problems: Sequence[str] = ()
 ) -> httpx.AsyncClient:
     """Make a client of the public application, or of the admin's."""
     health = Health(lambda: probes)
-    gateway = Gateway(refuse, {}, Verdicts(), max_request_bytes=1000)  # type: ignore[arg-type]
+    gateway = Gateway(refuse, {}, Verdicts(never), max_request_bytes=1000)  # type: ignore[arg-type]
     app = create_admin(health, lambda: problems) if admin else Front(gateway, health)
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://gateway")  # type: ignore[arg-type]
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import pytest
 
+from proxy import verdicts as verdicts_module
 from proxy.errors import Refusal
 from proxy.policy.model import Policy
 from proxy.telemetry.record import Record
@@ -115,3 +116,22 @@ async def test_refusal_reaches_everyone_and_is_not_kept() -> None:
     assert outcomes == [judge.outcome] * 2
     judge.outcome = NO
     assert await ask(verdicts) is NO
+
+
+async def test_text_that_could_not_be_judged_stays_denied_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each request for it is not another attempt; after a while it gets one."""
+    now_s = 100.0
+    monkeypatch.setattr(verdicts_module, "monotonic", lambda: now_s)
+    failed = Denied("vetting-failed", "it took too long")
+    judge = Judge(outcome=failed)
+    judge.may_end.set()
+    verdicts = Verdicts(judge)
+    for _ in range(3):
+        assert await ask(verdicts) is failed
+    assert len(judge.asked) == 1
+    judge.outcome = NO
+    now_s += verdicts_module.FAILURE_S
+    assert await ask(verdicts) is NO
+    now_s += verdicts_module.FAILURE_S
+    assert await ask(verdicts) is NO
+    assert len(judge.asked) == 2
