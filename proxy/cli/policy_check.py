@@ -8,9 +8,9 @@ from proxy.cli.console import add_json, add_subcommand, print_json
 from proxy.cli.policy_files import PolicyFile, add_folder, find_files, read_files
 from proxy.errors import Refusal
 from proxy.policy.check import conflicts
-from proxy.policy.document import Fault
 from proxy.policy.model import Policy
 from proxy.policy.rights import Drift, tables
+from proxy.policy.yaml_reader import Fault
 
 DESCRIPTION = """\
 Reads policy files and tells every fault of each with file, line and column.

@@ -8,8 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from proxy.cli.console import CommandFailed, UsageError
-from proxy.policy.document import Fault, PolicyInvalid, parse_policy
+from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
+from proxy.policy.yaml_reader import Fault
 
 
 @dataclass(frozen=True, slots=True)

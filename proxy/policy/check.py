@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from proxy.policy.document import Fault
 from proxy.policy.model import Policy
+from proxy.policy.yaml_reader import Fault
 
 
 def conflicts(policies: Iterable[Policy]) -> Iterator[Fault]:

@@ -8,8 +8,6 @@ a reader thinks it does.
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
 from hashlib import sha256
 from typing import Literal
 
@@ -29,6 +27,7 @@ from proxy.policy.model import (
     Role,
     TableName,
 )
+from proxy.policy.yaml_reader import Fault, YamlReader, is_system, near
 
 _TIMES_MS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000}
 _SIZES = {"": 1, "b": 1, "kb": 1_000, "mb": 1_000_000, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -37,10 +36,6 @@ _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
 _RATE = re.compile(r"([0-9]+)\s*/\s*([a-z]+)")
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+")
 _TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
-_DOTTED = re.compile(r'(?:"((?:[^"]|"")+)"|([^".]+))(?:\.(?:"((?:[^"]|"")+)"|([^".]+)))?')
-
-# YAML 1.1 §5.1: the characters that a document may not hold.
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _TOP_KEYS = (
     "tenant",
@@ -57,23 +52,6 @@ _TOP_KEYS = (
 )
 _GRANT_KEYS = ("select", "insert", "update", "delete", "rows", "unbounded", "lock")
 _LIMIT_KEYS = ("timeout", "rows", "bytes", "rate", "concurrency", "statement_bytes")
-_SYSTEM_SCHEMAS = ("pg_catalog", "information_schema", "pg_toast", "database_proxy")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that is wrong with a policy file. Lines and columns count from 1."""
-
-    source: str
-    line: int
-    column: int
-    message: str
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        """Return `file:line:column: message (hint)`."""
-        place = f"{self.source}:{self.line}:{self.column}: {self.message}"
-        return f"{place} ({self.hint})" if self.hint else place
 
 
 class PolicyInvalid(Exception):  # noqa: N818 - the domain's word
@@ -86,104 +64,18 @@ class PolicyInvalid(Exception):  # noqa: N818 - the domain's word
 
 def parse_policy(text: str, source: str) -> Policy:
     """Read a policy. `source` names the file in faults. Raises `PolicyInvalid` with every fault."""
-    reader = _Reader(source)
+    reader = _Reader(source, "a policy", "Begin with `tenant:`.")
     root = reader.compose(text)
     policy = (
         reader.policy(root, sha256(text.encode("utf-8", "surrogatepass")).hexdigest()) if root is not None else None
     )
     if reader.faults or policy is None:
-        raise PolicyInvalid(sorted(reader.faults, key=lambda fault: (fault.line, fault.column)))
+        raise PolicyInvalid(reader.sorted_faults())
     return policy
 
 
-class _Reader:
-    """Walks the nodes of one file, gathers faults, and goes on with what is usable."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.faults: list[Fault] = []
-
-    # --- YAML ---
-
-    def compose(self, text: str) -> yaml.Node | None:
-        position = _unreadable(text)
-        if position is not None:
-            before = text[:position].split("\n")
-            message = f"the character U+{ord(text[position]):04X} has no place in a policy"
-            self.faults.append(Fault(self.source, len(before), len(before[-1]) + 1, message))
-            return None
-        try:
-            # Anchors are refused before composing: an alias could make much out of little.
-            for token in yaml.scan(text, Loader=yaml.CSafeLoader):
-                if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
-                    self._fault_at(
-                        token.start_mark, "anchors, aliases and tags are not used in policies", "Write it out."
-                    )
-                    return None
-            root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        except yaml.MarkedYAMLError as exc:
-            mark = exc.problem_mark or exc.context_mark
-            hint = "Indent with spaces, not with tabs." if _at_tab(text, mark) else None
-            self._fault_at(mark, f"this is not YAML: {exc.problem or exc.context}", hint)
-            return None
-        except (yaml.YAMLError, RecursionError) as exc:
-            self.faults.append(Fault(self.source, 1, 1, f"this is not YAML: {type(exc).__name__}"))
-            return None
-        if root is None:
-            self.faults.append(Fault(self.source, 1, 1, "the file is empty", "Begin with `tenant:`."))
-        return root
-
-    def _fault_at(self, mark: yaml.Mark | None, message: str, hint: str | None = None) -> None:
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        self.faults.append(Fault(self.source, line, column, message, hint))
-
-    def fault(self, node: yaml.Node, message: str, hint: str | None = None) -> None:
-        self._fault_at(node.start_mark, message, hint)
-
-    def mapping(
-        self, node: yaml.Node, what: str, keys: Iterable[str] | None = None
-    ) -> list[tuple[yaml.Node, str, yaml.Node]]:
-        """Return (key node, key, value) of a mapping, each key once; faults for unknown and repeated keys."""
-        if not isinstance(node, yaml.MappingNode):
-            self.fault(node, f"{what} must be a mapping of names to values")
-            return []
-        found: list[tuple[yaml.Node, str, yaml.Node]] = []
-        seen: set[str] = set()
-        for key, value in node.value:
-            name = self.text(key, f"a key of {what}")
-            if name is None:
-                continue
-            if name in seen:
-                self.fault(key, f'"{name}" is written twice', "Keep one.")
-            elif keys is not None and name not in keys:
-                self.fault(key, f'"{name}" is not known in {what}', _near(name, keys))
-            else:
-                seen.add(name)
-                found.append((key, name, value))
-        return found
-
-    def text(self, node: yaml.Node, what: str) -> str | None:
-        if not isinstance(node, yaml.ScalarNode):
-            self.fault(node, f"{what} must be a single value")
-            return None
-        value: str = node.value
-        if value == "" or "\0" in value:
-            self.fault(node, f"{what} is empty", "Write a value or leave the line out.")
-            return None
-        return value
-
-    def texts(self, node: yaml.Node, what: str) -> list[tuple[yaml.Node, str]]:
-        if not isinstance(node, yaml.SequenceNode):
-            self.fault(node, f"{what} must be a list", "Write [a, b].")
-            return []
-        items = [(item, self.text(item, f"an item of {what}")) for item in node.value]
-        return [(item, text) for item, text in items if text is not None]
-
-    def boolean(self, node: yaml.Node, what: str) -> bool:
-        value = node.value if isinstance(node, yaml.ScalarNode) else None
-        if value not in {"true", "false"}:
-            self.fault(node, f"{what} must be true or false")
-        return value == "true"
+class _Reader(YamlReader):
+    """Walks the nodes of one policy."""
 
     # --- the document ---
 
@@ -276,12 +168,12 @@ class _Reader:
             elif name.count(".") > 1 or "" in name.split("."):
                 self.fault(item, f'"{name}" is no function name', "Write function or schema.function.")
             elif name.startswith("pg_catalog.") and bare not in BUILTIN:
-                self.fault(item, f"PostgreSQL has no function {bare}", _near(bare, BUILTIN))
-            elif "." not in name and name not in GROUPS and name not in BUILTIN and (near := _near(name, GROUPS)):
+                self.fault(item, f"PostgreSQL has no function {bare}", near(bare, BUILTIN))
+            elif "." not in name and name not in GROUPS and name not in BUILTIN and (close := near(name, GROUPS)):
                 self.fault(
                     item,
                     f'"{name}" is no group of functions',
-                    f"{near} A function of your own has its schema: public.{name}.",
+                    f"{close} A function of your own has its schema: public.{name}.",
                 )
             else:
                 names.append(name)
@@ -302,13 +194,8 @@ class _Reader:
         return roles
 
     def _table(self, node: yaml.Node, text: str) -> TableName | None:
-        match = _DOTTED.fullmatch(text)
-        if match is None:
-            self.fault(node, f'"{text}" is no table name', "Write table or schema.table.")
-            return None
-        parts = [part.replace('""', '"') if quoted else part for quoted, part in _parts(match)]
-        table = TableName(parts[0], parts[1]) if len(parts) == 2 else TableName("public", parts[0])
-        if table.schema in _SYSTEM_SCHEMAS or table.schema.startswith("pg_") or table.name.startswith("pg_"):
+        table = self.table_name(node, text)
+        if table is not None and is_system(table):
             self.fault(
                 node, f"{table} belongs to PostgreSQL or the gateway and cannot be granted", "Grant a view of your own."
             )
@@ -355,8 +242,8 @@ class _Reader:
         if isinstance(node, yaml.ScalarNode):
             if node.value == "all":
                 return ALL_COLUMNS
-            near = _near(node.value, ["all"]) or f"Write [{node.value or 'a, b'}] for a column, or all."
-            self.fault(node, f"{what} must be all or a list of columns", near)
+            hint = near(node.value, ["all"]) or f"Write [{node.value or 'a, b'}] for a column, or all."
+            self.fault(node, f"{what} must be all or a list of columns", hint)
             return NO_COLUMNS
         names: list[str] = []
         for item, name in self.texts(node, what):
@@ -385,8 +272,8 @@ class _Reader:
             sql = self.text(entries["sql"], f"sql of {name}") if "sql" in entries else None
             to = self._list(entries.get("to"), f"to of {name}")
             for item, role in to:
-                if role not in roles and (near := _near(role, roles)):
-                    self.fault(item, f'there is no role "{role}"', near)
+                if role not in roles and (close := near(role, roles)):
+                    self.fault(item, f'there is no role "{role}"', close)
                 # A role may live by named statements alone.
                 roles.setdefault(role, Role(role, {}, item.start_mark.line + 1))
             if not to or sql is None:
@@ -417,28 +304,7 @@ class _Reader:
 
     def _known_role(self, node: yaml.Node, role: str, roles: dict[str, Role]) -> None:
         if role not in roles:
-            self.fault(node, f'there is no role "{role}"', _near(role, roles))
-
-
-def _unreadable(text: str) -> int | None:
-    """Return where the first character is that YAML does not take, or half of a surrogate pair."""
-    match = _UNREADABLE.search(text)
-    return match.start() if match else None
-
-
-def _at_tab(text: str, mark: yaml.Mark | None) -> bool:
-    lines = text.split("\n")
-    return mark is not None and mark.line < len(lines) and lines[mark.line][mark.column : mark.column + 1] == "\t"
-
-
-def _near(name: str, known: Iterable[str]) -> str | None:
-    near = get_close_matches(name, list(known), n=1, cutoff=0.7)
-    return f'Did you mean "{near[0]}"?' if near else None
-
-
-def _parts(match: re.Match[str]) -> list[tuple[bool, str]]:
-    pairs = ((match[1], match[2]), (match[3], match[4]))
-    return [(quoted is not None, quoted or plain) for quoted, plain in pairs if quoted or plain]
+            self.fault(node, f'there is no role "{role}"', near(role, roles))
 
 
 # --- quantities ---

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.policy.document import Fault, PolicyInvalid, parse_policy
+from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import ALL_COLUMNS, Columns, Limits, Policy, TableName
+from proxy.policy.yaml_reader import Fault
 
 HEAD = "tenant: t\ndatabase: d\nlogin: l\n"
 
@@ -164,8 +165,8 @@ FAULTY = {
     "roles: {r: }\ntests: [{as: r, allow: SELECT 1, rule: x}]": "5:40: `rule` goes with `deny`",
     "roles: {r: }\ntests: [SELECT 1]": "5:9: a test must be a mapping of names to values",
     "roles: {r: }\nlogin: k": '5:1: "login" is written twice (Keep one.)',
-    "roles: {r: &a {t: {select: all}}, s: *a}": "4:12: anchors, aliases and tags are not used in policies (Write it out.)",
-    "roles: {r: !!map {}}": "4:12: anchors, aliases and tags are not used in policies (Write it out.)",
+    "roles: {r: &a {t: {select: all}}, s: *a}": "4:12: anchors, aliases and tags are not used in a policy (Write it out.)",
+    "roles: {r: !!map {}}": "4:12: anchors, aliases and tags are not used in a policy (Write it out.)",
     "roles:\n\tr:": "5:1: this is not YAML: found character that cannot start any token (Indent with spaces, not with tabs.)",
     "roles: {r: }\n---\ntenant: u": "5:1: this is not YAML: but found another document",
     "roles: {r: }\n# \x07": "5:3: the character U+0007 has no place in a policy",
