@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "policy": Command("proxy.cli.policy", "check, test and explain policy files; print and compare what they grant"),
     "token": Command("proxy.cli.token", "make a token, or revoke one"),
     "key": Command("proxy.cli.key", "make, list and revoke API keys"),
+    "purge": Command("proxy.cli.purge", "delete the rows that have expired"),
 }
 
 EXAMPLES = """\

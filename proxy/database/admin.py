@@ -5,7 +5,8 @@ detail, hint and context. Where the server is comes from a URL and libpq's
 environment (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSSLMODE, PGSERVICE, …).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 import asyncpg
@@ -29,6 +30,7 @@ _SESSION: Final = {
 }
 
 Notice = Callable[[str], None]
+_NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class AdminConnection:
@@ -74,10 +76,17 @@ class AdminConnection:
         await self.close()
 
 
-async def connect_admin(database: str, url: str | None = None, on_notice: Notice | None = None) -> AdminConnection:
+async def connect_admin(
+    database: str,
+    url: str | None = None,
+    on_notice: Notice | None = None,
+    *,
+    session: Mapping[str, str] = _NO_SETTINGS,
+) -> AdminConnection:
     """Log in to a database; `url` may leave out what the environment says, and its own database does not count.
 
-    `on_notice` gets each notice and warning as one line. Raises `Refusal`
+    `on_notice` gets each notice and warning as one line. `session` has settings
+    that are other than a migration's. Raises `Refusal`
     (`database-unavailable`), with `code` 3D000 where there is no such database.
     """
     try:
@@ -86,7 +95,7 @@ async def connect_admin(database: str, url: str | None = None, on_notice: Notice
             database=database,
             timeout=_CONNECT_TIMEOUT_S,
             statement_cache_size=0,
-            server_settings=_SESSION,
+            server_settings=_SESSION | dict(session),
         )
     except TimeoutError as exc:
         raise _unavailable(f"no answer within {_CONNECT_TIMEOUT_S:.0f} s") from exc

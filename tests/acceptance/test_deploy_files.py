@@ -16,6 +16,9 @@ from proxy.server import KEEP_ALIVE_S
 from proxy.wire.head import _REQUEST_ID
 
 UNIT = ROOT / "systemd/database-proxy.service"
+PURGE = ROOT / "systemd/database-proxy-purge.service"
+TIMER = ROOT / "systemd/database-proxy-purge.timer"
+UNITS = pytest.mark.parametrize("file", [UNIT, PURGE], ids=lambda file: file.name)
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze, a part of systemd, is not on this machine"
@@ -89,13 +92,13 @@ def test_caddyfile_offers_no_plain_http(tmp_path: Path) -> None:
     assert all(server["automatic_https"]["disable_redirects"] for server in servers.values())
 
 
-def installed(tmp_path: Path, text: str) -> Path:
+def installed(tmp_path: Path, text: str, name: str = UNIT.name) -> Path:
     """Write a unit as if it were installed below `tmp_path`, with a program where ExecStart looks for it."""
     program = tmp_path / "opt/database-proxy/venv/bin/database-proxy"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    unit = tmp_path / "units" / UNIT.name
+    unit = tmp_path / "units" / name
     unit.parent.mkdir()
     unit.write_text(text.replace("/opt/database-proxy", str(tmp_path / "opt/database-proxy")))
     return unit
@@ -110,9 +113,21 @@ def verify(unit: Path) -> str:
 
 
 @needs_systemd
-def test_unit_verifies_in_silence(tmp_path: Path) -> None:
+@UNITS
+def test_unit_verifies_in_silence(tmp_path: Path, file: Path) -> None:
     """The real systemd has nothing to say about the unit, once the program is where the unit looks for it."""
-    assert verify(installed(tmp_path, UNIT.read_text())) == ""
+    assert verify(installed(tmp_path, file.read_text(), file.name)) == ""
+
+
+@needs_systemd
+def test_timer_starts_the_purge(tmp_path: Path) -> None:
+    """A timer starts the service of its own name; the real systemd understands it, and would name a mistake."""
+    assert TIMER.stem == PURGE.stem
+    service = installed(tmp_path, PURGE.read_text(), PURGE.name)
+    timer = Path(shutil.copy(TIMER, service.parent))
+    assert verify(timer) == ""
+    timer.write_text(timer.read_text().replace("OnCalendar=", "OnCalender="))
+    assert "OnCalender" in verify(timer)
 
 
 @needs_systemd
@@ -124,12 +139,12 @@ def test_unit_with_a_mistake_is_noticed(tmp_path: Path) -> None:
 
 
 @needs_systemd
-def test_unit_is_confined(tmp_path: Path) -> None:
+@UNITS
+def test_unit_is_confined(tmp_path: Path, file: Path) -> None:
     """The exposure that systemd sees in the unit, from 0 to 10, is at most 1.5."""
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=15", "--no-pager"]
-    answer = subprocess.run(
-        [*command, installed(tmp_path, UNIT.read_text())], capture_output=True, text=True, check=False, timeout=60
-    )
+    unit = installed(tmp_path, file.read_text(), file.name)
+    answer = subprocess.run([*command, unit], capture_output=True, text=True, check=False, timeout=60)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "Overall exposure level" in answer.stdout + answer.stderr
 
@@ -148,7 +163,8 @@ def test_drop_in_for_caddy_verifies_in_silence(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="systemd-sysusers is not on this machine")
-def test_sysusers_file_names_the_unit_s_user(tmp_path: Path) -> None:
+@UNITS
+def test_sysusers_file_names_the_unit_s_user(tmp_path: Path, file: Path) -> None:
     """The sysusers file makes the user and the group that the unit runs as."""
     answer = subprocess.run(
         ["systemd-sysusers", "--dry-run", f"--root={tmp_path}", ROOT / "systemd/database-proxy.sysusers"],
@@ -157,9 +173,9 @@ def test_sysusers_file_names_the_unit_s_user(tmp_path: Path) -> None:
         check=True,
         timeout=60,
     )
-    names = {line.partition("=")[2] for line in UNIT.read_text().splitlines() if line.startswith(("User=", "Group="))}
-    assert names == {"database-proxy"}
-    assert "Creating user 'database-proxy'" in answer.stdout + answer.stderr
+    (name,) = {line.partition("=")[2] for line in file.read_text().splitlines() if line.startswith(("User=", "Group="))}
+    assert name == file.stem
+    assert f"Creating user '{name}'" in answer.stdout + answer.stderr
 
 
 def locked(name: str) -> dict[str, set[str]]:
