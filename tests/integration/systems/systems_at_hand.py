@@ -60,7 +60,13 @@ class System:
         return chapters
 
 
-SYSTEMS = {system.name: system for system in (System("callmeback", {"sub": "user_123"}),)}
+SYSTEMS = {
+    system.name: system
+    for system in (
+        System("callmeback", {"sub": "user_123"}),
+        System("ai_calling_platform", {"sub": "64f8a1b2c3d4e5f6a7b8c9d0"}),
+    )
+}
 
 
 def chapters() -> Iterator[tuple[str, str]]:
