@@ -2,10 +2,11 @@
 
 import dataclasses
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import pytest
 from databases import Connect, MakeDatabase, run_apart, run_sql
+from isolation import Isolation, MakeIsolation, Owner, Side
 from systems_at_hand import SYSTEMS, Edge, System
 
 from proxy.database.admin import connect_admin
@@ -17,6 +18,7 @@ from proxy.policy.ddl import wall_two
 from proxy.policy.document import parse_policy
 
 MakeSystem = Callable[[System], str]
+MakeEdge = Callable[[System, str], Awaitable[Edge]]
 
 
 @pytest.fixture(scope="session")
@@ -65,15 +67,46 @@ def database(system: System, make_system: MakeSystem) -> str:
 
 
 @pytest.fixture
-async def edge(system: System, cluster: Cluster, database: str, connect: Connect) -> AsyncIterator[Edge]:
-    """Apply wall two to the database for a login of its name, and log in as it."""
-    policy = parse_policy(system.policy.read_text(), str(system.policy))
-    policy = dataclasses.replace(policy, database=database, login=database)
-    run_sql(cluster.dsn(database), wall_two(policy))
-    run_sql(cluster.dsn(), f"ALTER ROLE {policy.login} PASSWORD 'made-up'")
-    pool = TenantPool(policy, Server(cluster.dsn(database, policy.login, "made-up")))
-    yield Edge(system, policy, await pool.catalog(), pool)
-    await pool.close()
-    admin = await connect(database)
-    await admin.execute(f"DROP OWNED BY {policy.login}; DROP ROLE {policy.login}")
-    await admin.close()
+async def make_edge(cluster: Cluster, connect: Connect) -> AsyncIterator[MakeEdge]:
+    """Apply wall two to a database of the system for a login of its name, and log in as it."""
+    made: list[Edge] = []
+
+    async def make(system: System, database: str) -> Edge:
+        policy = parse_policy(system.policy.read_text(), str(system.policy))
+        policy = dataclasses.replace(policy, database=database, login=database)
+        run_sql(cluster.dsn(database), wall_two(policy))
+        run_sql(cluster.dsn(), f"ALTER ROLE {policy.login} PASSWORD 'made-up'")
+        pool = TenantPool(policy, Server(cluster.dsn(database, policy.login, "made-up")))
+        made.append(Edge(system, policy, await pool.catalog(), pool))
+        return made[-1]
+
+    yield make
+    for edge in made:
+        await edge.pool.close()
+        admin = await connect(edge.policy.database)
+        await admin.execute(f"DROP OWNED BY {edge.policy.login}; DROP ROLE {edge.policy.login}")
+        await admin.close()
+
+
+@pytest.fixture
+async def edge(system: System, database: str, make_edge: MakeEdge) -> Edge:
+    """Return the gateway's way to the database of the test."""
+    return await make_edge(system, database)
+
+
+@pytest.fixture
+def make_isolation(system: System, make_system: MakeSystem, make_edge: MakeEdge, connect: Connect) -> MakeIsolation:
+    """Return a maker of `Isolation` over two databases of the system."""
+
+    async def side() -> Side:
+        database = make_system(system)
+        return Side(await make_edge(system, database), await connect(database))
+
+    async def make(
+        role: str, caller: Owner, other: Owner, owners: Mapping[str, str], calls: Sequence[str] = ()
+    ) -> Isolation:
+        made = Isolation(await side(), await side(), role, caller, other, owners=owners, calls=calls)
+        await made.prepare()
+        return made
+
+    return make
