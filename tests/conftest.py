@@ -17,9 +17,10 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from databases import Connect, MakeDatabase, read_script, run_sql
+from databases import GATEWAY_PASSWORD, Connect, MakeDatabase, read_script, run_sql
 
 from proxy.embedded import Binaries, Cluster, find_binaries, installed_binaries
+from proxy.policy.second_reader import GATEWAY_ROLE
 
 BINDIR = "PROXY_TEST_PG_BINDIR"
 
@@ -32,7 +33,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def start_cluster() -> Iterator[Callable[[int], Cluster]]:
-    """Start each version at most once a run, in a folder that goes away with the run."""
+    """Start each version at most once a run, in a folder that goes away with the run; the gateway's role is there."""
     folder = Path(tempfile.mkdtemp(prefix="dbp-tests-"))
     folder.chmod(0o711)
     with ExitStack() as running:
@@ -40,7 +41,9 @@ def start_cluster() -> Iterator[Callable[[int], Cluster]]:
 
         @cache
         def start(major: int) -> Cluster:
-            return running.enter_context(Cluster(folder / str(major), _versions()[major], tcp_port=0, fast=True))
+            cluster = running.enter_context(Cluster(folder / str(major), _versions()[major], tcp_port=0, fast=True))
+            run_sql(cluster.dsn(), f"CREATE ROLE {GATEWAY_ROLE} LOGIN PASSWORD '{GATEWAY_PASSWORD}'")
+            return cluster
 
         yield start
 

@@ -10,6 +10,9 @@ import asyncpg
 
 T = TypeVar("T")
 
+# Of the gateway's own role, the second reader, on every server of the tests.
+GATEWAY_PASSWORD = "the-readers-own"
+
 
 class MakeDatabase(Protocol):
     """What the fixture `make_database` is."""

@@ -30,8 +30,7 @@ import yaml
 from mutations import Material, Words, material_of, mutant, text_of, words_of
 from statement_corpus import SCHEMA, allowed_cases, attacks, corpus_policy, denied_cases
 
-from proxy.database.analyse import SCHEMA as READERS_SCHEMA
-from proxy.database.analyse import analyse
+from proxy.database.analyse import Analyst
 from proxy.database.catalog import load_catalog
 from proxy.embedded import Cluster, find_binaries
 from proxy.policy.model import Columns, Grant, Policy, Role, TableName
@@ -40,9 +39,11 @@ from proxy.vetting.catalog import Catalog
 from proxy.vetting.second_reading import disagreements
 from proxy.vetting.verdict import Allowed, Denied
 
+# Where functions are made of statements, to compare what they mean.
+MEANINGS = "meanings"
 # On top of the corpus: names that stand for two things, and functions that a column's absence would call.
 TRAPS = f"""
-CREATE SCHEMA {READERS_SCHEMA};
+CREATE SCHEMA {MEANINGS};
 CREATE TABLE excluded (id int PRIMARY KEY, excluded int, old text, new text, hidden text);
 CREATE TABLE value (id int PRIMARY KEY, value jsonb, key text, calls int, hidden text);
 CREATE TABLE lower (lower text, count int, "cte 1" int, hidden text);
@@ -56,7 +57,12 @@ CREATE FUNCTION lower(text, int DEFAULT 1) RETURNS text LANGUAGE sql STABLE AS '
 CREATE FUNCTION value(json) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1::text';
 CREATE FUNCTION count(calls) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 1::bigint';
 """
-SESSION = "SET search_path = pg_catalog, public, pg_temp; SET timezone = 'UTC'; SET statement_timeout = '5s'"
+SESSION = """
+SET log_min_messages = fatal;
+SET search_path = pg_catalog, public, pg_temp;
+SET timezone = 'UTC';
+SET statement_timeout = '5s';
+"""
 ROLES = ("hunted", "hunted", "agent", "reader", "shop-writer")
 # The rules by which vetting itself says that it has a gap.
 GAPS = frozenset({"vetting-failed", "regenerated-faithfully"})
@@ -119,10 +125,11 @@ class Tally:
 
 
 class Judge:
-    """Judges statements on a connection whose database has `SCHEMA` and `TRAPS`, and whose session is `SESSION`."""
+    """Judges statements in a database that has `SCHEMA` and `TRAPS`; both connections are a `SESSION`."""
 
-    def __init__(self, connection: asyncpg.Connection, catalog: Catalog) -> None:
+    def __init__(self, connection: asyncpg.Connection, analyst: Analyst, catalog: Catalog) -> None:
         self._connection = connection
+        self._analyst = analyst
         self._catalog = catalog
         self._policy = hunted_policy()
         self._roomy = replace(self._policy, limits=replace(self._policy.limits, statement_bytes=10**6))
@@ -138,7 +145,7 @@ class Judge:
             return Judged("seen")
         self._seen.add(hash(verdict.sql))
         try:
-            reading = await analyse(self._connection, verdict.sql)
+            reading = await self._analyst.read(verdict.sql)
         except asyncpg.PostgresError as error:
             return Judged("refused", self._not_a_fixpoint(verdict, role) or await self._refused(sql, error))
         beyond = "; ".join(disagreements(verdict.touched, reading))
@@ -182,8 +189,8 @@ class Judge:
 class Hunt:
     """Mutants of the corpus, and mutants of those that PostgreSQL knows too, before a judge."""
 
-    def __init__(self, connection: asyncpg.Connection, catalog: Catalog, seed: int) -> None:
-        self._judge = Judge(connection, catalog)
+    def __init__(self, connection: asyncpg.Connection, analyst: Analyst, catalog: Catalog, seed: int) -> None:
+        self._judge = Judge(connection, analyst, catalog)
         self._material = material(catalog)
         self._random = Random(seed)  # noqa: S311 - chance that can be repeated is what is wanted
         self._family: list[tuple[Words, str]] = []
@@ -273,12 +280,12 @@ async def _meaning(connection: asyncpg.Connection, name: str, sql: str) -> str:
     # The statement's own comment must not take the end of the body with it.
     body = sql.rstrip("; \t\n\r\f") if "--" not in sql else f"{sql}\n"
     await connection.execute(
-        f"CREATE FUNCTION {READERS_SCHEMA}.{name}({arguments}) RETURNS void LANGUAGE sql BEGIN ATOMIC {body}; END"
+        f"CREATE FUNCTION {MEANINGS}.{name}({arguments}) RETURNS void LANGUAGE sql BEGIN ATOMIC {body}; END"
     )
     tree: str = await connection.fetchval(
         "SELECT prosqlbody::text FROM pg_catalog.pg_proc WHERE proname = $1 AND pronamespace = $2::regnamespace",
         name,
-        READERS_SCHEMA,
+        MEANINGS,
     )
     return _LOOSE.sub("", tree).replace(":isNatural true", ":isNatural false")
 
@@ -319,12 +326,15 @@ _TRAP_COLUMNS = {
 
 async def hunt(dsn: str, seed: int, seconds: float, tell: Callable[[str], None]) -> Tally:
     """Hunt on a database that has `SCHEMA` and `TRAPS`; `dsn` is its superuser's."""
-    connection = await asyncpg.connect(dsn)
+    connection, analysts = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
     try:
         await connection.execute(SESSION)
-        return await Hunt(connection, await load_catalog(connection), seed).run(seconds, tell)
+        await analysts.execute(SESSION)
+        hunters = Hunt(connection, await Analyst.on(analysts), await load_catalog(connection), seed)
+        return await hunters.run(seconds, tell)
     finally:
         await connection.close()
+        await analysts.close()
 
 
 async def _prepare(dsn: str) -> None:

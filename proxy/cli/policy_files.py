@@ -10,6 +10,7 @@ from pathlib import Path
 from proxy.cli.console import CommandFailed, UsageError
 from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
+from proxy.policy.second_reader import GATEWAY_ROLE
 from proxy.policy.yaml_reader import Fault
 
 
@@ -30,6 +31,16 @@ def add_folder(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         default=Path(os.environ.get("PROXY_POLICIES") or "policies"),
         help="the folder of policy files (default: PROXY_POLICIES, or policies/)",
+    )
+
+
+def add_gateway_role(parser: argparse.ArgumentParser) -> None:
+    """Give a command its `--gateway-role`."""
+    parser.add_argument(
+        "--gateway-role",
+        metavar="ROLE",
+        default=GATEWAY_ROLE,
+        help=f"the gateway's own role, that of PROXY_CONTROL_URL: the second reader's (default: {GATEWAY_ROLE})",
     )
 
 

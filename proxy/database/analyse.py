@@ -1,130 +1,162 @@
 """PostgreSQL as the second reader: what its own analysis says a statement touches, without running it.
 
-A SQL function whose body is the statement (`BEGIN ATOMIC … END`) is created
-in a transaction that is rolled back. PostgreSQL stores such a body as the
-analysed tree, with the rights it would ask for: relations and columns by
-verb, functions and operators by OID, row locks. EXPLAIN would not do: it
-folds constants, runs stable functions and hides pruned tables.
+PostgreSQL shows a session the tree of each statement that it analyses
+(`debug_print_parse`), as messages to the client. So a statement is prepared
+and forgotten, and its tree has the rights it would ask for: relations and
+columns by verb, functions and operators by OID, row locks. Nothing is
+written, so a replica will do, and the role needs no right on any data.
+EXPLAIN would not do: it folds constants, runs stable functions and hides
+pruned tables. A function made of the statement and rolled back would, but it
+is DDL: it takes a transaction number, bloats catalogs and sets off event
+triggers, for each new text.
 
-Works on PostgreSQL 14 and later, on the primary, by a role that may create
-in `SCHEMA`; that role needs no right on the tenant's tables.
+The same messages would go to the server's log, statement and all, if the
+role's `log_min_messages` did not keep them out (`policy sql` sets it).
 """
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final, Self
 
 import asyncpg
 
 from proxy.policy.model import TableName
+from proxy.policy.second_reader import LOG_LEVELS
+from proxy.policy.slate import REACHING_EXTENSIONS
 from proxy.vetting.second_reading import WHOLE_ROW, Reading, RelationReading
 
-SCHEMA: Final = "database_proxy"
-
-_PERMISSIONS = re.compile(
+# Sent by `elog_node_display` (print.c), the tree as the message's detail, broken into lines between words.
+_TITLE: Final = "parse tree:"
+_SPACE: Final = re.compile(r"\s+")
+# Of the statement itself: PREPARE and DEALLOCATE are utility commands (`CMD_UTILITY` in nodes.h), and shown, too.
+_ANALYSED: Final = re.compile(r"\{QUERY :commandType [1-5] ")
+_PERMISSIONS: Final = re.compile(
     r":relid (\d+)\b[^{}]*?:requiredPerms (\d+) :checkAsUser \d+ "
     r":selectedCols (\(b[^)]*\)|<>) :insertedCols (\(b[^)]*\)|<>) :updatedCols (\(b[^)]*\)|<>)"
 )
-_CALLS = re.compile(r"\{FUNCEXPR :funcid (\d+) [^{}]*?:funcformat (\d)")
-_AGGREGATES = re.compile(r"\{(?:AGGREF :aggfnoid|WINDOWFUNC :winfnoid) (\d+)")
-_OPERATORS = re.compile(r":opno (\d+)")
+_CALLS: Final = re.compile(r"\{FUNCEXPR :funcid (\d+) [^{}]*?:funcformat (\d)")
+_AGGREGATES: Final = re.compile(r"\{(?:AGGREF :aggfnoid|WINDOWFUNC :winfnoid) (\d+)")
+# Of one operator, and of a comparison of rows.
+_OPERATORS: Final = re.compile(r":opno (\d+)|:opnos \(o ([\d ]+)\)")
 # `CoercionForm` in primnodes.h: a call written as one, and SQL's own syntax for one.
 _EXPLICIT: Final = frozenset({"0", "3"})
+# `FirstNormalObjectId` in transam.h: what is below came with PostgreSQL itself.
+_FIRST_OF_USERS: Final = 16_384
 # Bits of `AclMode` (parsenodes.h), and how far attribute numbers are shifted in a set of columns.
 _VERBS: Final = {1 << 0: "insert", 1 << 1: "select", 1 << 2: "update", 1 << 3: "delete"}
 _SHIFT: Final = 7
 
-_NAMES_OF_RELATIONS = """
-SELECT c.oid, n.nspname, c.relname, a.attnum, a.attname
+_RELATIONS: Final = """
+SELECT c.oid, n.nspname::text, c.relname::text, a.attnum, a.attname::text
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
 WHERE c.oid = ANY($1::oid[])
 """
-_NAMES_OF_FUNCTIONS = """
-SELECT p.oid, n.nspname, p.proname FROM pg_catalog.pg_proc p
-JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = ANY($1::oid[])
+# $1: functions by OID, $2: operators by OID, told by their functions. What came with an extension is told apart.
+_FUNCTIONS: Final = """
+SELECT p.oid, n.nspname::text, p.proname::text, EXISTS (
+  SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+  WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+  AND x.extname <> ALL ($3::text[])) AS of_extension
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE p.oid = ANY ($1::oid[])
+   OR p.oid IN (SELECT o.oprcode FROM pg_catalog.pg_operator o WHERE o.oid = ANY ($2::oid[]))
 """
-_FOREIGN_OPERATORS = """
-SELECT n.nspname || '.' || o.oprname FROM pg_catalog.pg_operator o
-JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace
-WHERE o.oid = ANY($1::oid[]) AND n.nspname <> 'pg_catalog'
-"""
 
 
-async def analyse(connection: asyncpg.Connection, sql: str) -> Reading:
-    """Return PostgreSQL's reading of one statement; `sql` is what vetting regenerated.
-
-    Raises `asyncpg.PostgresError` where PostgreSQL refuses the statement
-    itself: it would have failed all the same.
-    """
-    transaction = connection.transaction()
-    await transaction.start()
-    try:
-        return await _read(connection, await _body(connection, sql))
-    finally:
-        await transaction.rollback()
+class NotQuiet(Exception):  # noqa: N818 - the domain's word
+    """The session's messages would go to PostgreSQL's log: statements have no place there."""
 
 
-async def _body(connection: asyncpg.Connection, sql: str) -> str:
-    prepared = await connection.prepare(sql)
-    # The statement is regenerated text: it cannot end the body early. Types go by OID: no name to resolve.
-    kinds = [parameter.oid for parameter in prepared.get_parameters()]
-    names = await connection.fetchval(
-        "SELECT array_agg(pg_catalog.format_type(kind, NULL) ORDER BY place)"
-        " FROM unnest($1::oid[]) WITH ORDINALITY AS given(kind, place)",
-        kinds,
-    )
-    arguments = ", ".join(names or ())
-    await connection.execute(
-        f"CREATE FUNCTION {SCHEMA}.reading({arguments}) RETURNS void LANGUAGE sql BEGIN ATOMIC {sql}; END"
-    )
-    body: str = await connection.fetchval(
-        "SELECT prosqlbody::text FROM pg_catalog.pg_proc WHERE proname = 'reading' AND pronamespace = $1::regnamespace",
-        SCHEMA,
-    )
-    return body
+class Unread(Exception):  # noqa: N818 - the domain's word
+    """PostgreSQL took the statement and its reading cannot be told: it showed no tree, or a name in it is gone."""
 
 
-async def _read(connection: asyncpg.Connection, body: str) -> Reading:
-    permissions = [match for match in _PERMISSIONS.findall(body) if match[1] != "0"]
-    relations = await _relations(connection, permissions)
-    calls = _CALLS.findall(body)
-    functions = await _functions(
-        connection, [*(oid for oid, form in calls if form in _EXPLICIT), *_AGGREGATES.findall(body)]
-    )
-    casts = await _functions(connection, (oid for oid, form in calls if form not in _EXPLICIT))
-    operators = await connection.fetch(_FOREIGN_OPERATORS, _oids(_OPERATORS.findall(body)))
-    return Reading(
-        relations=relations,
-        functions=functions,
-        foreign=frozenset({name for name in casts if "." in name} | {record[0] for record in operators}),
-    )
+class Analyst:
+    """Has PostgreSQL analyse statements on one connection, one at a time. `on` makes it."""
 
+    def __init__(self, connection: asyncpg.Connection, relations: Any, functions: Any) -> None:
+        self.connection: Final = connection
+        self._relations_by_oid: Final = relations
+        self._functions_by_oid: Final = functions
+        self._messages: Final[list[Any]] = []
 
-async def _relations(
-    connection: asyncpg.Connection, permissions: list[tuple[str, ...]]
-) -> dict[TableName, RelationReading]:
-    columns: dict[int, dict[int, str]] = {}
-    names: dict[int, TableName] = {}
-    for oid, schema, name, number, column in await connection.fetch(
-        _NAMES_OF_RELATIONS, _oids(match[0] for match in permissions)
-    ):
-        names[oid] = TableName(schema, name)
-        columns.setdefault(oid, {0: WHOLE_ROW})[number] = column
-    found: dict[TableName, RelationReading] = {}
-    for relid, required, *sets in permissions:
-        oid = int(relid)
-        reads, inserts, updates = (_columns(text, columns[oid]) for text in sets)
-        verbs = frozenset(verb for bit, verb in _VERBS.items() if int(required) & bit)
-        if "update" in verbs and not updates:
-            # The right to update without a column to be updated: that is what a row lock asks for.
-            verbs = verbs - {"update"} | {"lock"}
-        before = found.get(names[oid], RelationReading())
-        found[names[oid]] = RelationReading(
-            before.reads | reads, before.inserts | inserts, before.updates | updates, before.verbs | verbs
+    @classmethod
+    async def on(cls, connection: asyncpg.Connection) -> Self:
+        """Prepare a connection for it. Raises `NotQuiet`, and asyncpg's errors."""
+        level = await connection.fetchval("SELECT pg_catalog.current_setting('log_min_messages')")
+        if level not in LOG_LEVELS:
+            raise NotQuiet(f"log_min_messages is {level}")
+        analyst = cls(connection, await connection.prepare(_RELATIONS), await connection.prepare(_FUNCTIONS))
+        connection.add_log_listener(lambda _, message: analyst._messages.append(message))
+        await connection.execute(
+            "SET debug_pretty_print = off; SET client_min_messages = log; SET debug_print_parse = on"
         )
-    return found
+        return analyst
+
+    async def read(self, sql: str) -> Reading:
+        """Return PostgreSQL's reading of one statement; `sql` is what vetting regenerated.
+
+        Raises `asyncpg.PostgresError` where PostgreSQL refuses the statement:
+        preparing it fails for whoever runs it, too. Raises `Unread`.
+        """
+        self._messages.clear()
+        # The statement is regenerated text: it is one, and cannot end early.
+        await self.connection.execute(f"PREPARE reading AS {sql}; DEALLOCATE reading")
+        shown = [_SPACE.sub(" ", message.detail) for message in self._messages if message.message == _TITLE]
+        self._messages.clear()
+        trees = [tree for tree in shown if _ANALYSED.match(tree)]
+        if len(trees) != 1:
+            raise Unread(f"PostgreSQL showed {len(trees)} trees of one statement")
+        return await self._reading(trees[0])
+
+    async def _reading(self, tree: str) -> Reading:
+        permissions = [match for match in _PERMISSIONS.findall(tree) if match[1] != "0"]
+        calls = _CALLS.findall(tree)
+        explicit = {int(oid) for oid, form in calls if form in _EXPLICIT} | _oids(_AGGREGATES.findall(tree))
+        # PostgreSQL's own casts and operators reach nothing: only those of users have to be known by name.
+        casts = _of_users(int(oid) for oid, form in calls if form not in _EXPLICIT)
+        operators = _of_users(int(oid) for match in _OPERATORS.findall(tree) for oid in " ".join(match).split())
+        relations = await self._relations(permissions)
+        if not (explicit or casts or operators):
+            return Reading(relations)
+        records = await self._functions_by_oid.fetch([*explicit | casts], [*operators], [*REACHING_EXTENSIONS])
+        names = {oid: name if schema == "pg_catalog" else f"{schema}.{name}" for oid, schema, name, _ in records}
+        if not names.keys() >= explicit | casts:
+            raise Unread("a function is gone that was there a moment ago")
+        return Reading(
+            relations,
+            functions=frozenset(names[oid] for oid in explicit),
+            foreign=frozenset(
+                names[oid] for oid, _, _, of_extension in records if oid not in explicit and not of_extension
+            ),
+        )
+
+    async def _relations(self, permissions: list[tuple[str, ...]]) -> dict[TableName, RelationReading]:
+        columns: dict[int, dict[int, str]] = {}
+        names: dict[int, TableName] = {}
+        if not permissions:
+            return {}
+        oids = _oids(match[0] for match in permissions)
+        for oid, schema, name, number, column in await self._relations_by_oid.fetch([*oids]):
+            names[oid] = TableName(schema, name)
+            columns.setdefault(oid, {0: WHOLE_ROW})[number] = column
+        if not names.keys() >= oids:
+            raise Unread("a relation is gone that was there a moment ago")
+        found: dict[TableName, RelationReading] = {}
+        for relid, required, *sets in permissions:
+            oid = int(relid)
+            reads, inserts, updates = (_columns(text, columns[oid]) for text in sets)
+            verbs = frozenset(verb for bit, verb in _VERBS.items() if int(required) & bit)
+            if "update" in verbs and not updates:
+                # The right to update without a column to be updated: that is what a row lock asks for.
+                verbs = verbs - {"update"} | {"lock"}
+            before = found.get(names[oid], RelationReading())
+            found[names[oid]] = RelationReading(
+                before.reads | reads, before.inserts | inserts, before.updates | updates, before.verbs | verbs
+            )
+        return found
 
 
 def _columns(text: str, names: dict[int, str]) -> frozenset[str]:
@@ -132,10 +164,9 @@ def _columns(text: str, names: dict[int, str]) -> frozenset[str]:
     return frozenset(names.get(number, f"column number {number}") for number in numbers)
 
 
-async def _functions(connection: asyncpg.Connection, oids: Iterable[str]) -> frozenset[str]:
-    records = await connection.fetch(_NAMES_OF_FUNCTIONS, _oids(oids))
-    return frozenset(name if schema == "pg_catalog" else f"{schema}.{name}" for _, schema, name in records)
+def _oids(texts: Iterable[str]) -> set[int]:
+    return {int(text) for text in texts}
 
 
-def _oids(texts: Iterable[str]) -> list[int]:
-    return sorted({int(text) for text in texts})
+def _of_users(oids: Iterable[int]) -> set[int]:
+    return {oid for oid in oids if oid >= _FIRST_OF_USERS}

@@ -10,12 +10,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from proxy.database.catalog import load_catalog
-from proxy.database.rights import load_rights
+from proxy.database.rights import load_reader_rights, load_rights
 from proxy.errors import Refusal
 from proxy.policy.model import Policy, TableName
 from proxy.policy.quoting import relation
 from proxy.policy.rights import Drift, drift, tables
 from proxy.policy.row_filters import filtered
+from proxy.policy.second_reader import GATEWAY_ROLE, reader_drift
 from proxy.policy.slate import SEARCH_PATH
 from proxy.vetting.catalog import Catalog
 
@@ -41,10 +42,11 @@ ORDER BY 1, 2
 """
 
 
-async def find_drift(url: str, policy: Policy) -> list[Drift]:
+async def find_drift(url: str, policy: Policy, gateway_role: str = GATEWAY_ROLE) -> list[Drift]:
     """Return every difference between a policy and its database. Raises Refusal `database-unavailable`."""
     async with _connected(url, policy.database) as connection:
         found = list(drift(policy, await load_rights(connection, policy.login)))
+        found += reader_drift(policy, gateway_role, await load_reader_rights(connection, gateway_role))
         found += [fault async for fault in _filters(connection, policy)]
         return [*found, *await _views(connection, policy)]
 

@@ -8,6 +8,7 @@ import asyncpg
 from proxy.policy.ddl import NEEDED_FUNCTIONS
 from proxy.policy.model import Policy, TableName
 from proxy.policy.rights import COLUMN_VERBS, Drift, RelationRights, Rights, drift
+from proxy.policy.second_reader import ReaderRights
 from proxy.policy.slate import HARMLESS_OVERLOADS, REACHING, REACHING_EXTENSIONS
 
 _USER_SCHEMA: Final = "n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'"
@@ -102,6 +103,24 @@ SELECT oid::regprocedure::text FROM pg_catalog.pg_proc
 WHERE pronamespace = 'pg_catalog'::regnamespace AND proname LIKE ANY ($2::text[])
   AND oid::regprocedure::text <> ALL ($3::text[]) AND pg_catalog.has_function_privilege($1, oid, 'EXECUTE')
 """
+# Of the settings of the role and of the database, the one that is nearest holds.
+_READER = f"""
+SELECT r.rolcanlogin, r.rolsuper, pg_catalog.has_database_privilege(r.oid, d.oid, 'CONNECT') AS connects,
+  ARRAY(SELECT n.nspname::text FROM pg_catalog.pg_namespace n
+        WHERE pg_catalog.has_schema_privilege(r.oid, n.oid, 'USAGE')) AS schemas,
+  (SELECT pg_catalog.split_part(setting, '=', 2)
+   FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) setting
+   WHERE s.setrole IN (0, r.oid) AND s.setdatabase IN (0, d.oid) AND setting LIKE 'log\\_min\\_messages=%'
+   ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1) AS log_level,
+  ARRAY(SELECT ARRAY[n.nspname::text, c.relname::text] FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE {_USER_SCHEMA} AND n.nspname <> 'database_proxy' AND CASE WHEN c.relkind IN ('r', 'v', 'm', 'f', 'p') THEN
+          pg_catalog.has_any_column_privilege(r.oid, c.oid, 'SELECT, INSERT, UPDATE')
+          OR pg_catalog.has_table_privilege(r.oid, c.oid, 'DELETE, TRUNCATE, TRIGGER') END
+        ORDER BY 1) AS tables
+FROM pg_catalog.pg_roles r, pg_catalog.pg_database d
+WHERE r.rolname = $1 AND d.datname = pg_catalog.current_database()
+"""
 _POWERS: Final = {
     "rolsuper": "is a superuser",
     "rolbypassrls": "bypasses row-level security",
@@ -130,6 +149,21 @@ async def load_rights(connection: asyncpg.Connection, login: str) -> Rights:
         reaching=tuple(
             record[0] for record in await connection.fetch(_REACHING, login, list(REACHING), list(HARMLESS_OVERLOADS))
         ),
+    )
+
+
+async def load_reader_rights(connection: asyncpg.Connection, role: str) -> ReaderRights:
+    """Read what the gateway's role has in the database that `connection` is in. Raises asyncpg's errors."""
+    record = await connection.fetchrow(_READER, role)
+    if record is None:
+        return ReaderRights(exists=False)
+    return ReaderRights(
+        logs_in=record["rolcanlogin"],
+        superuser=record["rolsuper"],
+        connects=record["connects"],
+        schemas=frozenset(record["schemas"]),
+        log_level=record["log_level"],
+        tables=tuple(TableName(*names) for names in record["tables"]),
     )
 
 

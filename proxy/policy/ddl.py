@@ -11,11 +11,11 @@ One login serves all roles of the file, so its GRANTs are their union;
 
 from collections.abc import Iterator
 
-from proxy.policy.functions import BUILTIN, expand
 from proxy.policy.model import Policy, TableName
 from proxy.policy.quoting import block, identifier, literal, relation, relations
-from proxy.policy.rights import granted, tables
+from proxy.policy.rights import granted, own_functions, schemas, tables
 from proxy.policy.row_filters import ROLE_SETTING, role_aware, row_filters
+from proxy.policy.second_reader import GATEWAY_ROLE, second_reader
 from proxy.policy.slate import SEARCH_PATH, clean_slate
 
 __all__ = ["ROLE_SETTING", "role_aware", "wall_two"]
@@ -101,8 +101,8 @@ END
 """
 
 
-def wall_two(policy: Policy) -> str:
-    """Return the script, with comments for whoever reviews it."""
+def wall_two(policy: Policy, gateway_role: str = GATEWAY_ROLE) -> str:
+    """Return the script, with comments for whoever reviews it. `gateway_role` is the second reader's."""
     parts = [
         f"-- Tenant {policy.tenant}: the rights of {policy.login} in {policy.database}, as its policy file has them.",
         "-- Run it in that database as a superuser, in one transaction. It can run again at any time.",
@@ -118,14 +118,15 @@ def wall_two(policy: Policy) -> str:
         "",
         *row_filters(policy),
         *_behind_the_tables(policy),
+        "",
+        *second_reader(policy, gateway_role),
     ]
     return "\n".join(parts) + "\n"
 
 
 def _grants(policy: Policy) -> Iterator[str]:
     login = identifier(policy.login)
-    schemas = {table.schema for table in tables(policy)} | {name.split(".", 1)[0] for name in own_functions(policy)}
-    for schema in sorted(schemas):
+    for schema in schemas(policy):
         yield f"GRANT USAGE ON SCHEMA {identifier(schema)} TO {login};"
     for table in tables(policy):
         yield from _grants_of_table(policy, table, login)
@@ -159,11 +160,6 @@ def _relation_or_function(policy: Policy, table: TableName) -> str:
             missing=literal(f"the policy grants {table}, which does not exist"),
         )
     )
-
-
-def own_functions(policy: Policy) -> list[str]:
-    """Return the functions of the database that the file lists, as `schema.name`."""
-    return sorted(name for name in expand(policy.functions) if name not in BUILTIN and "." in name)
 
 
 def _functions(policy: Policy) -> Iterator[str]:

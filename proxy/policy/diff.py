@@ -47,6 +47,20 @@ def _document(old: Policy, new: Policy) -> Iterator[Change]:
             + (": what would be denied runs, and is recorded" if lets else ": what is not granted is denied"),
         )
 
+    yield from _second_reader(old.second_reader_off_because, new.second_reader_off_because)
+
+
+def _second_reader(before: str | None, after: str | None) -> Iterator[Change]:
+    if before == after:
+        return
+    if after is None:
+        yield Change("takes", "second reader: on again: PostgreSQL's own analysis is held against every verdict")
+    else:
+        what = (
+            "OFF: no verdict is held against PostgreSQL's own analysis" if before is None else "off for another reason"
+        )
+        yield Change("grants" if before is None else "changes", f"second reader: {what} ({after})")
+
 
 def _limits(old: Limits, new: Limits) -> Iterator[Change]:
     for name, unit in (

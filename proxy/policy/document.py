@@ -37,11 +37,15 @@ _RATE = re.compile(r"([0-9]+)\s*/\s*([a-z]+)")
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+")
 _TENANT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}")
 
+_LEAST_WORDS = 3
+_READER_HINT = "Leave it out to have a second reader, or write {off_because: why there can be none, in words}."
+
 _TOP_KEYS = (
     "tenant",
     "database",
     "login",
     "mode",
+    "second_reader",
     "limits",
     "claims",
     "functions",
@@ -105,6 +109,7 @@ class _Reader(YamlReader):
             types=tuple(text for _, text in self._list(entries.get("types"), "types")),
             statements=statements,
             tests=tuple(self._tests(entries.get("tests"), roles)),
+            second_reader_off_because=self._second_reader(entries.get("second_reader")),
             digest=digest,
             source=self.source,
         )
@@ -156,6 +161,19 @@ class _Reader(YamlReader):
             elif claim is not None:
                 claims[setting] = claim
         return claims
+
+    def _second_reader(self, node: yaml.Node | None) -> str | None:
+        """Return why it is off. One word is no reason: whoever reviews the file has to learn what is missing."""
+        if node is None:
+            return None
+        if not isinstance(node, yaml.MappingNode) or not node.value:
+            self.fault(node, "second_reader takes off_because alone", _READER_HINT)
+            return None
+        entries = self.mapping(node, "second_reader", ("off_because",))
+        reason = next((self.text(value, "off_because") for _, _, value in entries), None)
+        if reason is not None and len(reason.split()) < _LEAST_WORDS:
+            self.fault(entries[0][2], "off_because gives no reason", _READER_HINT)
+        return reason
 
     # --- grants ---
 

@@ -113,6 +113,8 @@ class Policy:
     holds names as the file lists them: groups (`proxy.policy.functions`) and
     single functions (`gen_random_uuid`, `audit.log_event`). `digest` is the
     SHA-256 of the file's text in hex: part of every verdict's cache key.
+    `second_reader_off_because` is why no statement is held to PostgreSQL's own
+    analysis; None, as it should be, where each one is.
     """
 
     tenant: str
@@ -126,5 +128,6 @@ class Policy:
     types: tuple[str, ...] = ()
     statements: tuple[NamedStatement, ...] = ()
     tests: tuple[PolicyTest, ...] = ()
+    second_reader_off_because: str | None = None
     digest: str = ""
     source: str = ""

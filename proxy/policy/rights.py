@@ -89,6 +89,18 @@ def tables(policy: Policy) -> list[TableName]:
     return sorted({table for role in policy.roles.values() for table in role.grants})
 
 
+def own_functions(policy: Policy) -> list[str]:
+    """Return the functions of the database that the file lists, as `schema.name`."""
+    return sorted(name for name in expand(policy.functions) if name not in BUILTIN and "." in name)
+
+
+def schemas(policy: Policy) -> list[str]:
+    """Return the schemas of all tables and functions that the file names, in order."""
+    return sorted(
+        {table.schema for table in tables(policy)} | {name.split(".", 1)[0] for name in own_functions(policy)}
+    )
+
+
 def _relations(policy: Policy, rights: Rights) -> Iterator[Drift]:
     named = tables(policy)
     for table in named:
@@ -139,7 +151,7 @@ def _rights_on(policy: Policy, table: TableName, relation: RelationRights) -> It
 
 def _functions(policy: Policy, rights: Rights) -> Iterator[Drift]:
     as_tables = {f"{table.schema}.{table.name}" for table in tables(policy)}
-    wanted = {name for name in expand(policy.functions) if name not in BUILTIN and "." in name}
+    wanted = {*own_functions(policy)}
     for name in sorted(wanted - rights.all_functions):
         near = get_close_matches(name, rights.all_functions, n=1)
         yield Drift("missing", f"function {name} does not exist" + (f': did you mean "{near[0]}"?' if near else ""))

@@ -5,7 +5,7 @@ The verdict may name more than PostgreSQL touches (a column of USING, a table
 that is optimised away later), never less.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from proxy.policy.model import TableName
@@ -36,8 +36,9 @@ class RelationReading:
 class Reading:
     """A statement as PostgreSQL's own analysis has it.
 
-    `functions` are explicit calls, spelled as a policy does. `foreign` names
-    operators, casts and types outside pg_catalog that were called implicitly.
+    `functions` are explicit calls, spelled as a policy does. `foreign` are
+    those that operators and casts call, where they are the database's own:
+    neither PostgreSQL's nor an extension's.
     """
 
     relations: Mapping[TableName, RelationReading] = field(default_factory=dict)
@@ -45,8 +46,11 @@ class Reading:
     foreign: frozenset[str] = frozenset()
 
 
-def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
-    """Yield, in words, each thing that PostgreSQL touches beyond the verdict."""
+def disagreements(touched: Touched, reading: Reading, listed: Collection[str] = ()) -> Iterator[str]:
+    """Yield, in words, each thing that PostgreSQL touches beyond the verdict.
+
+    `listed` are the functions that the policy lists: operators and casts may call those.
+    """
     for table, found in sorted(reading.relations.items(), key=lambda item: item[0]):
         yield from _beyond("reads", table, found.reads, touched.reads.get(table))
         yield from _beyond("inserts", table, found.inserts, touched.inserts.get(table))
@@ -55,7 +59,7 @@ def disagreements(touched: Touched, reading: Reading) -> Iterator[str]:
     as_tables = {f"{table.schema}.{table.name}" for table in touched.reads}
     for function in sorted(reading.functions - touched.functions - as_tables - _OF_SYNTAX):
         yield f"calls function {function}"
-    for name in sorted(reading.foreign):
+    for name in sorted(reading.foreign.difference(listed)):
         yield f"calls {name} implicitly"
 
 

@@ -7,7 +7,7 @@ import pytest
 from databases import Connect, MakeDatabase
 from statement_corpus import SCHEMA, Case, allowed_cases, attacks, corpus_catalog, corpus_policy
 
-from proxy.database.analyse import analyse
+from proxy.database.analyse import Analyst
 from proxy.database.catalog import load_catalog
 from proxy.policy.model import TableName
 from proxy.vetting import vet
@@ -80,11 +80,12 @@ async def test_postgresql_reads_no_more_than_the_verdict_says(desk: asyncpg.Conn
 @pytest.mark.every_postgresql
 async def test_the_second_reading_agrees(desk: asyncpg.Connection) -> None:
     """The gateway's own comparison finds nothing in any honest statement: it would raise an alarm and deny it."""
-    await desk.execute("CREATE SCHEMA database_proxy")
+    await desk.execute("SET log_min_messages = fatal")
+    analyst = await Analyst.on(desk)
     found = []
     for case in allowed_cases():
         verdict = allowed(case)
-        reading = await analyse(desk, verdict.sql)
+        reading = await analyst.read(verdict.sql)
         found += [f"{case}: {word}" for word in disagreements(verdict.touched, reading)]
     assert found == []
 

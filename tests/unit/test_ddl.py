@@ -23,7 +23,7 @@ def test_grants_are_the_union_of_the_roles() -> None:
     script = wall_two(
         policy("{a: {t: {select: [x], delete: true}, hr.u: {insert: all}}, b: {t: {select: [y], update: [x]}}}")
     )
-    assert statements(script, "GRANT") == [
+    assert [line for line in statements(script, "GRANT") if line.endswith('TO "edge";')] == [
         'GRANT CONNECT ON DATABASE "d" TO "edge";',
         'GRANT USAGE ON SCHEMA "hr" TO "edge";',
         'GRANT USAGE ON SCHEMA "public" TO "edge";',

@@ -75,6 +75,17 @@ def test_check_as_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
+def test_check_warns_loudly_of_a_file_without_second_reader(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is no fault, and nobody may overlook it: the reason is told, to people and to scripts."""
+    (folder / "shop.yaml").write_text(GOOD + "second_reader: {off_because: nobody here is a superuser}\n")
+    status, out, _ = run(capsys, "check", "--policies", folder)
+    assert status == 0
+    assert "warning: THE SECOND READER IS OFF" in out
+    assert "(nobody here is a superuser)" in out
+    report = orjson.loads(run(capsys, "check", "--json", "--policies", folder)[1])
+    assert "nobody here is a superuser" in report["files"][0]["warnings"][0]
+
+
 def test_check_tells_a_database_that_cannot_be_reached(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An unreachable server is a finding, and no password of its URL is shown."""
     url = f"postgresql://admin:hidden-word@/?host={folder}"
@@ -104,6 +115,22 @@ def test_sql_prints_one_transaction(folder: Path, capsys: pytest.CaptureFixture[
     assert out.startswith("BEGIN;\n")
     assert out.endswith("COMMIT;\n")
     assert 'GRANT UPDATE ("name") ON TABLE "public"."items" TO "shop_edge";' in out
+
+
+def test_sql_lets_the_gateways_role_in_unless_the_second_reader_is_off(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The role is the gateway's usual one or the one that is named, and never the tenant's own login."""
+    usual = run(capsys, "sql", "shop", "--policies", folder)[1]
+    assert 'GRANT USAGE ON SCHEMA "public" TO "database_proxy";' in usual
+    named = run(capsys, "sql", "shop", "--policies", folder, "--gateway-role", "my-gateway")[1]
+    assert 'ALTER ROLE "my-gateway" IN DATABASE "shop" SET log_min_messages = fatal;' in named
+    assert '"database_proxy"' not in named
+    status, out, err = run(capsys, "sql", "shop", "--policies", folder, "--gateway-role", "shop_edge")
+    assert (status, out) == (2, "")
+    assert "shop_edge is the tenant's login" in err
+    (folder / "shop.yaml").write_text(GOOD + "second_reader: {off_because: nobody here is a superuser}\n")
+    assert '"database_proxy"' not in run(capsys, "sql", "shop", "--policies", folder)[1]
 
 
 def test_sql_of_a_faulty_file_prints_no_script(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,8 @@ def words(old: str, new: str) -> list[str]:
 
 
 EMPTY = "roles: {r: }"
+OFF = "\nsecond_reader: {off_because: a replica of another team}"
+OFF = "\nsecond_reader: {off_because: a replica of another team}"
 ONE = "roles: {r: {t: {select: [a, b]}}}"
 CHANGES = {
     (EMPTY, ONE): ["+ r: select t: a, b"],
@@ -53,6 +55,13 @@ CHANGES = {
     (EMPTY, EMPTY + "\ntypes: [mood]"): ["+ may name type mood"],
     (EMPTY, EMPTY + "\nmode: observe"): ["+ mode: enforce becomes observe: what would be denied runs, and is recorded"],
     (EMPTY + "\nmode: observe", EMPTY): ["- mode: observe becomes enforce: what is not granted is denied"],
+    (EMPTY, EMPTY + OFF): [
+        "+ second reader: OFF: no verdict is held against PostgreSQL's own analysis (a replica of another team)"
+    ],
+    (EMPTY + OFF, EMPTY): ["- second reader: on again: PostgreSQL's own analysis is held against every verdict"],
+    (EMPTY + OFF, EMPTY + OFF.replace("another", "our")): [
+        "~ second reader: off for another reason (a replica of our team)"
+    ],
     (EMPTY, EMPTY + "\nlimits: {timeout: 10s, rows: 500}"): [
         "+ limit timeout: 5,000 becomes 10,000 ms",
         "- limit rows: 1,000 becomes 500",

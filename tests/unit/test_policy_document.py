@@ -9,6 +9,7 @@ from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import ALL_COLUMNS, Columns, Limits, Policy, TableName
 from proxy.policy.yaml_reader import Fault
 
+OFF_HINT = "Leave it out to have a second reader, or write {off_because: why there can be none, in words}."
 HEAD = "tenant: t\ndatabase: d\nlogin: l\n"
 
 WHOLE = """\
@@ -17,6 +18,7 @@ tenant: callmeback
 database: callmeback
 login: callmeback_edge
 mode: observe
+second_reader: {off_because: the gateway may not see the log settings of this server}
 limits: {timeout: 500ms, rows: 20, bytes: 64kB, rate: 10/s, concurrency: 3, statement_bytes: 8KiB}
 claims:
   app.current_user_id: sub
@@ -59,6 +61,7 @@ def test_a_whole_file_is_read() -> None:
     assert (read.tenant, read.database, read.login, read.mode) == (
         "callmeback", "callmeback", "callmeback_edge", "observe",
     )  # fmt: skip
+    assert read.second_reader_off_because == "the gateway may not see the log settings of this server"
     assert read.limits == Limits(500, 20, 64_000, 10.0, 10, 3, 8192)
     assert read.claims == {"app.current_user_id": "sub"}
     assert read.functions == ("aggregates", "gen_random_uuid", "app.price")
@@ -73,8 +76,8 @@ def test_a_whole_file_is_read() -> None:
     assert read.statements[0].to == ("billing",)
     assert "billing" in read.roles
     assert [(test.role, test.expect, test.rule, test.line) for test in read.tests] == [
-        ("persona-manager", "allow", None, 25),
-        ("persona-manager", "deny", "table-granted", 26),
+        ("persona-manager", "allow", None, 26),
+        ("persona-manager", "deny", "table-granted", 27),
     ]
     assert (read.source, len(read.digest)) == ("policies/callmeback.yaml", 64)
 
@@ -141,6 +144,11 @@ FAULTY = {
     " it closes a parenthesis that it does not open",
     "roles: {r: {t: {select: all, rows: 'true; DROP TABLE t'}}}": "4:36: rows of t is not one condition: it holds a semicolon",
     "roles: {r: }\nmode: strict": "5:7: mode must be enforce or observe",
+    "roles: {r: }\nsecond_reader: off": f"5:16: second_reader takes off_because alone ({OFF_HINT})",
+    "roles: {r: }\nsecond_reader: {}": f"5:16: second_reader takes off_because alone ({OFF_HINT})",
+    "roles: {r: }\nsecond_reader: {off_because: later}": f"5:30: off_because gives no reason ({OFF_HINT})",
+    "roles: {r: }\nsecond_reader: {of_because: a long story}": '5:17: "of_because" is not known in second_reader'
+    ' (Did you mean "off_because"?)',
     "roles: {r: }\nlimits: {timeout: 0s}": '5:19: timeout: "0s" is out of range',
     "roles: {r: }\nlimits: {timeout: 5}": '5:19: timeout: "5" is no such quantity: write it like 5s or 500ms',
     "roles: {r: }\nlimits: {bytes: 9GiB}": '5:17: bytes: "9GiB" is out of range',

@@ -1,13 +1,15 @@
 """PostgreSQL as the second reader of statements, on real servers."""
 
+import secrets
 from dataclasses import replace
 
 import asyncpg
 import pytest
 from databases import Connect, MakeDatabase
 
-from proxy.database.analyse import analyse
+from proxy.database.analyse import Analyst, NotQuiet
 from proxy.database.catalog import load_catalog
+from proxy.embedded import Cluster
 from proxy.policy.document import parse_policy
 from proxy.policy.model import TableName
 from proxy.vetting import vet
@@ -18,7 +20,6 @@ from proxy.vetting.verdict import Allowed, Touched
 pytestmark = pytest.mark.every_postgresql
 
 SCHEMA = """
-CREATE SCHEMA database_proxy;
 CREATE TABLE customers (id int PRIMARY KEY, email text, password_hash text, tags text[], profile jsonb);
 CREATE TABLE calls (id int PRIMARY KEY, customer_id int REFERENCES customers, seconds int, note text, at timestamptz);
 CREATE VIEW long_calls AS SELECT id, customer_id FROM calls WHERE seconds > 60;
@@ -67,37 +68,42 @@ STATEMENTS = [
 
 
 @pytest.fixture
-async def reader(make_database: MakeDatabase, connect: Connect) -> asyncpg.Connection:
-    """Return a connection that may create in the gateway's own schema."""
-    connection = await connect(make_database("analyse", SCHEMA))
-    await connection.execute("SET search_path = pg_catalog, public, pg_temp")
-    return connection
+def database(make_database: MakeDatabase) -> str:
+    """Return the name of a database with the tables."""
+    return make_database("analyse", SCHEMA)
 
 
-async def allowed(connection: asyncpg.Connection, sql: str) -> Allowed:
+@pytest.fixture
+async def analyst(database: str, connect: Connect) -> Analyst:
+    """Return an analyst whose session keeps out of the server's log."""
+    connection = await connect(database)
+    await connection.execute("SET search_path = pg_catalog, public, pg_temp; SET log_min_messages = fatal")
+    return await Analyst.on(connection)
+
+
+async def allowed(analyst: Analyst, sql: str) -> Allowed:
     """Vet a statement that is granted."""
-    verdict = vet(sql, POLICY, "default", await load_catalog(connection))
+    verdict = vet(sql, POLICY, "default", await load_catalog(analyst.connection))
     assert isinstance(verdict, Allowed), verdict
     return verdict
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)
-async def test_both_readers_agree(reader: asyncpg.Connection, sql: str) -> None:
+async def test_both_readers_agree(analyst: Analyst, sql: str) -> None:
     """What vetting says a statement touches is all that PostgreSQL says it touches."""
-    verdict = await allowed(reader, sql)
-    reading = await analyse(reader, verdict.sql)
-    assert not list(disagreements(verdict.touched, reading))
+    verdict = await allowed(analyst, sql)
+    assert not list(disagreements(verdict.touched, await analyst.read(verdict.sql)))
 
 
-async def test_every_use_is_missed(reader: asyncpg.Connection) -> None:
+async def test_every_use_is_missed(analyst: Analyst) -> None:
     """A verdict that knows nothing of a statement is told each thing that PostgreSQL sees in it."""
     verdict = await allowed(
-        reader,
+        analyst,
         "WITH seen AS (SELECT c.email, lower(c.password_hash) FROM customers c FOR UPDATE),"
         " gone AS (DELETE FROM calls WHERE id = 1)"
         " INSERT INTO calls (id) SELECT 1 FROM seen",
     )
-    told = list(disagreements(Touched(), await analyse(reader, verdict.sql)))
+    told = list(disagreements(Touched(), await analyst.read(verdict.sql)))
     assert told == [
         "reads calls.id",
         "inserts calls.id",
@@ -112,40 +118,80 @@ async def test_every_use_is_missed(reader: asyncpg.Connection) -> None:
     ]
 
 
-async def test_a_hidden_column_is_told_by_name(reader: asyncpg.Connection) -> None:
+async def test_a_hidden_column_is_told_by_name(analyst: Analyst) -> None:
     """One column that the verdict leaves out is the one disagreement."""
-    verdict = await allowed(reader, "SELECT email, password_hash FROM customers")
+    verdict = await allowed(analyst, "SELECT email, password_hash FROM customers")
     customers = TableName("public", "customers")
     touched = replace(verdict.touched, reads={customers: frozenset({"email"})})
-    assert list(disagreements(touched, await analyse(reader, verdict.sql))) == ["reads customers.password_hash"]
+    assert list(disagreements(touched, await analyst.read(verdict.sql))) == ["reads customers.password_hash"]
 
 
-async def test_a_lock_is_told_of_its_own_table(reader: asyncpg.Connection) -> None:
+async def test_a_lock_is_told_of_its_own_table(analyst: Analyst) -> None:
     """A row lock needs more than the right to update or a lock of another table; one of no table is none."""
     customers, calls = TableName("public", "customers"), TableName("public", "calls")
-    verdict = await allowed(reader, "SELECT 1 FROM customers FOR SHARE")
+    verdict = await allowed(analyst, "SELECT 1 FROM customers FOR SHARE")
     touched = replace(verdict.touched, locks=frozenset({calls}), updates={customers: frozenset({"email"})})
-    assert list(disagreements(touched, await analyse(reader, verdict.sql))) == ["locks customers"]
+    assert list(disagreements(touched, await analyst.read(verdict.sql))) == ["locks customers"]
     verdict = await allowed(
-        reader, "WITH x AS (UPDATE calls SET seconds = 1) SELECT n FROM (SELECT 1 AS n) x FOR UPDATE OF x"
+        analyst, "WITH x AS (UPDATE calls SET seconds = 1) SELECT n FROM (SELECT 1 AS n) x FOR UPDATE OF x"
     )
-    assert list(disagreements(verdict.touched, await analyse(reader, verdict.sql))) == []
+    assert list(disagreements(verdict.touched, await analyst.read(verdict.sql))) == []
 
 
-async def test_nothing_stays_behind(reader: asyncpg.Connection) -> None:
-    """A reading leaves neither a function nor a changed row."""
-    await reader.execute("INSERT INTO customers (id) VALUES (1)")
-    await analyse(reader, (await allowed(reader, "DELETE FROM customers WHERE id = 1")).sql)
-    assert await reader.fetchval("SELECT count(*) FROM customers") == 1
-    assert await reader.fetchval("SELECT count(*) FROM pg_proc WHERE proname = 'reading'") == 0
+async def test_nothing_stays_behind(analyst: Analyst) -> None:
+    """A reading changes no row, takes no transaction number, and leaves no prepared statement and no lock."""
+    connection = analyst.connection
+    await connection.execute("INSERT INTO customers (id) VALUES (1)")
+    verdict = await allowed(analyst, "DELETE FROM customers WHERE id = 1")
+    before = await connection.fetchval("SELECT pg_current_snapshot()")
+    await analyst.read(verdict.sql)
+    assert await connection.fetchval("SELECT pg_current_snapshot()") == before
+    assert await connection.fetchval("SELECT count(*) FROM customers") == 1
+    assert await connection.fetchval("SELECT count(*) FROM pg_prepared_statements WHERE name = 'reading'") == 0
+    assert await connection.fetchval("SELECT count(*) FROM pg_locks WHERE relation = 'customers'::regclass") == 0
 
 
-async def test_an_operator_of_the_database_is_told(reader: asyncpg.Connection) -> None:
-    """An operator that is not PostgreSQL's own is somebody's function, and so it is told."""
-    await reader.execute(
+async def test_no_statement_gets_into_the_servers_log(
+    analyst: Analyst, database: str, connect: Connect, cluster: Cluster
+) -> None:
+    """What PostgreSQL shows the session stays out of its log, and a session that is not so is not used."""
+    value = secrets.token_hex(8)
+    await analyst.read(f"SELECT '{value}'")
+    with pytest.raises(asyncpg.PostgresError):
+        await analyst.read(f"SELECT '{value}' FROM nowhere")
+    assert value not in (cluster.folder / "server.log").read_text()
+    with pytest.raises(NotQuiet, match="log_min_messages is warning"):
+        await Analyst.on(await connect(database))
+
+
+async def test_a_statement_that_is_refused_does_not_spoil_the_next(analyst: Analyst) -> None:
+    """PostgreSQL's complaint is raised as it is, and the connection reads on."""
+    with pytest.raises(asyncpg.UndefinedFunctionError):
+        await analyst.read("SELECT nothing_of_that_name(1)")
+    reading = await analyst.read("SELECT public.customers.email FROM public.customers")
+    assert reading.relations[TableName("public", "customers")].reads == {"email"}
+
+
+async def test_names_cannot_be_taken_for_the_trees_own_words(analyst: Analyst) -> None:
+    """However names are chosen and wherever PostgreSQL breaks a line, each column that is read is told."""
+    names = [":relid 1 :requiredPerms 0", "} {RTE :relid 7", "x" * 63, "(" * 63, "\\" * 30, " " * 40, '"<> (b 8 9)']
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    for alias in quoted:
+        sql = f"SELECT {alias}.email AS {alias}, {', '.join(quoted)} FROM public.customers AS {alias}"
+        sql += f", (VALUES ({', '.join('1' for _ in quoted)})) AS v ({', '.join(quoted)})"
+        reading = await analyst.read(sql)
+        assert reading.relations.keys() == {TableName("public", "customers")}
+        assert reading.relations[TableName("public", "customers")].reads == {"email"}
+
+
+async def test_an_operator_of_the_database_is_told(analyst: Analyst) -> None:
+    """An operator that is not PostgreSQL's own is somebody's function: the policy lists it, or it is told."""
+    await analyst.connection.execute(
         "CREATE FUNCTION public.leak(int, text) RETURNS text LANGUAGE sql AS 'SELECT $2';"
         " CREATE OPERATOR public.+ (LEFTARG = int, RIGHTARG = text, FUNCTION = public.leak)"
     )
     verdict = vet("SELECT id + note FROM calls", POLICY, "default", Catalog())
     assert isinstance(verdict, Allowed)
-    assert list(disagreements(verdict.touched, await analyse(reader, verdict.sql))) == ["calls public.+ implicitly"]
+    reading = await analyst.read(verdict.sql)
+    assert list(disagreements(verdict.touched, reading)) == ["calls public.leak implicitly"]
+    assert not list(disagreements(verdict.touched, reading, {"public.leak"}))
