@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from proxy.authentication import Authentication
 from proxy.database.pools import Server
+from proxy.database.reader import login_of
 from proxy.errors import Refusal
 from proxy.gateway import Gateway
 from proxy.settings import Settings
@@ -156,7 +157,7 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     """Wire one process: `folder` is loaded already. Nothing is connected before the public application's lifespan."""
     assert settings.database_url is not None  # noqa: S101 - settings that serve have it
     server = Server(settings.database_url, None if settings.passfile is None else str(settings.passfile))
-    tenants = Tenants(folder, server, workers=settings.workers)
+    tenants = Tenants(folder, server, login_of(settings.control_url), workers=settings.workers)
     authentication = Authentication(settings, _report_control, _report_keys)
     vetter = Vetter()
     gateway = Gateway(

@@ -237,14 +237,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         "PROXY_PASSFILE",
         None,
-        "Passwords of the tenants' logins and of the control role, in libpq's format. Not readable by others.",
+        "Passwords of the tenants' logins and of the gateway's own role, in libpq's format. Not readable by others.",
         Path,
     ),
     Variable(
         "PROXY_CONTROL_URL",
         None,
         "The gateway's own role and database, for API keys and revocations. "
-        "Without it there are no keys and nothing can be revoked.",
+        "Without it there are no keys and nothing can be revoked. "
+        "The role is the second reader in the tenants' databases, too: `database_proxy` where this is not set.",
         _parse_control_url,
         secret=True,
     ),

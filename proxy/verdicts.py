@@ -18,7 +18,7 @@ from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
 from proxy.vetting.cache import Key, VerdictCache, key_of
 from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Denied, Verdict
+from proxy.vetting.verdict import Allowed, Denied, Verdict
 
 # How long a text that could not be judged stays denied without another try.
 FAILURE_S = 60.0
@@ -55,7 +55,7 @@ class Verdicts:
         self._misses: dict[Key, _Miss] = {}
 
     async def of(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
-        """Return the verdict on a text, for a role of the tenant's policy."""
+        """Return the verdict on a text, for a role of the tenant's policy. Raises as `Tenant.second_read` does."""
         key = key_of(sql, tenant.policy.digest, role, catalog.version)
         verdict = self._cache.get(key) or self._failures.get(key, monotonic())
         metrics.count_verdict(known=verdict is not None)
@@ -79,13 +79,16 @@ class Verdicts:
                 miss.reaching.cancel()
 
     async def _reach(self, key: Key, question: Question) -> Verdict:
-        """Judge a new text, and keep the verdict."""
+        """Judge a new text, have PostgreSQL read what is allowed, and keep the verdict."""
         policy = question.tenant.policy
         verdict = await self._judge(question.sql, policy, question.role, question.catalog)
         if isinstance(verdict, Denied) and verdict.rule == "vetting-failed":
             # No property of the text, it may be, but of the moment; yet not to be gone through for each request.
             events.vetting_failed(verdict.detail, policy.tenant, question.request_id)
             self._failures.put(key, verdict, monotonic())
-        else:
-            self._cache.put(key, verdict)
+            return verdict
+        if isinstance(verdict, Allowed):
+            # What PostgreSQL refuses, or cannot be asked about, is raised from here: nothing is kept of it.
+            verdict = await question.tenant.second_read(verdict, question.request_id)
+        self._cache.put(key, verdict)
         return verdict

@@ -17,10 +17,9 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from databases import GATEWAY_PASSWORD, Connect, MakeDatabase, read_script, run_sql
+from databases import Connect, MakeDatabase, make_gateway_role, read_script, run_sql
 
 from proxy.embedded import Binaries, Cluster, find_binaries, installed_binaries
-from proxy.policy.second_reader import GATEWAY_ROLE
 
 BINDIR = "PROXY_TEST_PG_BINDIR"
 
@@ -42,7 +41,7 @@ def start_cluster() -> Iterator[Callable[[int], Cluster]]:
         @cache
         def start(major: int) -> Cluster:
             cluster = running.enter_context(Cluster(folder / str(major), _versions()[major], tcp_port=0, fast=True))
-            run_sql(cluster.dsn(), f"CREATE ROLE {GATEWAY_ROLE} LOGIN PASSWORD '{GATEWAY_PASSWORD}'")
+            make_gateway_role(cluster.dsn())
             return cluster
 
         yield start

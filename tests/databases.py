@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import asyncpg
 
+from proxy.policy.second_reader import GATEWAY_ROLE
+
 T = TypeVar("T")
 
 # Of the gateway's own role, the second reader, on every server of the tests.
@@ -40,6 +42,11 @@ def run_sql(dsn: str, sql: str) -> None:
             await connection.close()
 
     run_apart(run())
+
+
+def make_gateway_role(dsn: str) -> None:
+    """Make the gateway's own role on a server, with the password that tests know."""
+    run_sql(dsn, f"CREATE ROLE {GATEWAY_ROLE} LOGIN PASSWORD '{GATEWAY_PASSWORD}'")
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

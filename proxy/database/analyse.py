@@ -25,9 +25,8 @@ from proxy.policy.second_reader import LOG_LEVELS
 from proxy.policy.slate import REACHING_EXTENSIONS
 from proxy.vetting.second_reading import WHOLE_ROW, Reading, RelationReading
 
-# Sent by `elog_node_display` (print.c), the tree as the message's detail, broken into lines between words.
+# Sent by `elog_node_display` (print.c), the tree as the message's detail, a line end in place of some spaces.
 _TITLE: Final = "parse tree:"
-_SPACE: Final = re.compile(r"\s+")
 # Of the statement itself: PREPARE and DEALLOCATE are utility commands (`CMD_UTILITY` in nodes.h), and shown, too.
 _ANALYSED: Final = re.compile(r"\{QUERY :commandType [1-5] ")
 _PERMISSIONS: Final = re.compile(
@@ -104,7 +103,7 @@ class Analyst:
         self._messages.clear()
         # The statement is regenerated text: it is one, and cannot end early.
         await self.connection.execute(f"PREPARE reading AS {sql}; DEALLOCATE reading")
-        shown = [_SPACE.sub(" ", message.detail) for message in self._messages if message.message == _TITLE]
+        shown = [message.detail.replace("\n", " ") for message in self._messages if message.message == _TITLE]
         self._messages.clear()
         trees = [tree for tree in shown if _ANALYSED.match(tree)]
         if len(trees) != 1:

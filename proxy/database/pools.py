@@ -22,6 +22,17 @@ from proxy.policy.model import Policy
 from proxy.vetting.catalog import Catalog
 
 _CANNOT_CONNECT: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# What a statement's text and its values mean depends on these.
+SESSION_DEFAULTS: Final = {
+    "application_name": "database-proxy",
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "standard_conforming_strings": "on",
+    "search_path": "pg_catalog, public, pg_temp",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +145,7 @@ class TenantPool:
     def _session_defaults(self) -> dict[str, str]:
         """Return what a session starts with: sent while logging in, so it costs no round trip."""
         return {
-            "application_name": "database-proxy",
-            "TimeZone": "UTC",
-            "DateStyle": "ISO, MDY",
-            "IntervalStyle": "postgres",
-            "bytea_output": "hex",
-            "extra_float_digits": "1",
-            "standard_conforming_strings": "on",
-            "search_path": "pg_catalog, public, pg_temp",
+            **SESSION_DEFAULTS,
             "statement_timeout": str(self.statement_timeout_ms),
             # A gateway that vanishes inside a transaction must not hold its locks for long.
             "idle_in_transaction_session_timeout": str(self.statement_timeout_ms + 10_000),
@@ -223,9 +227,14 @@ class TenantPool:
     async def syntax_fault(self, sql: str) -> StatementFailed | None:
         """Return PostgreSQL's complaint if a text is not SQL at all, None if PostgreSQL can read it.
 
-        The text is parsed, never run. What else PostgreSQL says of it is left
-        unsaid: it comes from a look at tables that the caller may not read.
+        What else PostgreSQL says of it is left unsaid: it comes from a look
+        at tables that the caller may not read.
         """
+        fault = await self.fault(sql)
+        return fault if fault is not None and fault.code == SYNTAX_ERROR else None
+
+    async def fault(self, sql: str) -> StatementFailed | None:
+        """Return PostgreSQL's complaint if it refuses to prepare a statement, None if it does not; nothing runs."""
         session = await self.acquire()
         session.sound = False
         try:
@@ -235,7 +244,7 @@ class TenantPool:
             session.sound = True
         except asyncpg.PostgresError as exc:
             session.sound = not (session.closed or session.in_transaction)
-            return translate(exc, sql, ()) if exc.sqlstate == SYNTAX_ERROR else None
+            return translate(exc, sql, ())
         except _CANNOT_CONNECT as exc:
             raise _unavailable(exc) from exc
         finally:

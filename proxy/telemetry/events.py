@@ -82,6 +82,37 @@ def vetter_available() -> None:
     _log.info("vetter_available")
 
 
+def vetting_disagreement(tenant: str, request_id: str, fingerprint: str, disagreements: Sequence[str]) -> None:
+    """Say that PostgreSQL saw more in a statement than vetting had; it is denied. Names of tables, no values."""
+    _log.error(
+        "vetting_disagreement",
+        tenant=tenant,
+        request_id=request_id,
+        fingerprint=fingerprint,
+        disagreements=list(disagreements),
+    )
+
+
+def second_reader_unavailable(  # noqa: PLR0913 - what an operator needs to know
+    tenant: str, *, database: str, role: str, request_id: str | None, problem: str, hint: str | None
+) -> None:
+    """Say that PostgreSQL cannot be asked what a statement touches: it is refused. Without an id: tried at a start."""
+    _log.error(
+        "second_reader_unavailable",
+        tenant=tenant,
+        database=database,
+        role=role,
+        request_id=request_id,
+        problem=problem,
+        hint=hint,
+    )
+
+
+def second_reader_off(tenant: str, because: str) -> None:
+    """Say that a tenant's policy goes without the second reader, and why."""
+    _log.warning("second_reader_off", tenant=tenant, because=because)
+
+
 def internal_error(exc: BaseException, request_id: str) -> None:
     """Say that something happened that should not; the caller was told `internal` and no more."""
     _log.error("internal_error", request_id=request_id, **describe_exception(exc))
@@ -137,7 +168,7 @@ def tenant_refused(tenant: str, login: str, excess: Sequence[str]) -> None:
         tenant=tenant,
         login=login,
         excess=list(excess),
-        hint=f"apply what `policy sql --tenant {tenant}` prints, as a superuser, in the tenant's database",
+        hint=f"apply what `policy sql {tenant}` prints, as a superuser, in the tenant's database",
     )
 
 

@@ -60,6 +60,19 @@ _vetter_ends = Counter(
     ("reason",),
     registry=REGISTRY,
 )
+_second_readings = Counter(
+    "database_proxy_second_readings",
+    "New statements that PostgreSQL was asked to read, by tenant and outcome (agreed, disagreed, refused, failed).",
+    ("tenant", "outcome"),
+    registry=REGISTRY,
+)
+_second_reader = Gauge(
+    "database_proxy_second_reader",
+    "1 where PostgreSQL reads each new statement, too, 0 where the tenant's policy goes without.",
+    ("tenant",),
+    registry=REGISTRY,
+    multiprocess_mode="livemin",
+)
 _reloads = Counter(
     "database_proxy_policy_reloads", "Changed policy files, by outcome.", ("outcome",), registry=REGISTRY
 )
@@ -104,6 +117,16 @@ def observe_vetting(seconds: float) -> None:
 def count_vetter_end(reason: str) -> None:
     """Count one vetting process that ended under a statement: `deadline`, `stuck` or `died`."""
     _vetter_ends.labels(reason).inc()
+
+
+def count_second_reading(tenant: str, outcome: str) -> None:
+    """Count one statement that PostgreSQL read: `agreed`, `disagreed`, `refused` (it is not valid), `failed`."""
+    _second_readings.labels(tenant, outcome).inc()
+
+
+def set_second_reader(tenant: str, *, on: bool) -> None:
+    """Say whether a tenant's new statements are read by PostgreSQL, too."""
+    _second_reader.labels(tenant).set(on)
 
 
 def count_reload(outcome: str) -> None:

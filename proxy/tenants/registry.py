@@ -2,13 +2,15 @@
 
 import asyncio
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 
 from proxy.database.pools import Server, TenantPool
+from proxy.database.reader import Login, Reader
 from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
 from proxy.tenants.folder import POLL_EVERY_S, PolicyFolder
 from proxy.tenants.health import Probe
+from proxy.tenants.second_reader import SecondReader
 from proxy.tenants.tenant import Tenant
 
 _RETIRE_POLL_S = 0.1
@@ -17,14 +19,18 @@ _RETIRE_POLL_S = 0.1
 class Tenants(Mapping[str, Tenant]):
     """The tenants by name. `watch` keeps them up to date; `close` lets go of their connections."""
 
-    def __init__(self, folder: PolicyFolder, server: Server, *, workers: int = 1) -> None:
+    def __init__(self, folder: PolicyFolder, server: Server, gateway_login: Login, *, workers: int = 1) -> None:
         self._folder = folder
         self._server = server
+        self._gateway_login = gateway_login
         self._workers = workers
         self._tenants: dict[str, Tenant] = {}
         # Asking for a sign of life must not wait behind a tenant's own statements.
         self._probes: dict[str, TenantPool] = {}
-        self._retiring: set[asyncio.Task[None]] = set()
+        # Tenants of one database share a reader. A new tenant's is tried out, so that its operator hears of it early.
+        self._readers: dict[str, Reader] = {}
+        self._untried: list[SecondReader] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         for policy in folder.policies.values():
             self._tenants[policy.tenant] = self._create(policy)
         metrics.set_tenants(len(self._tenants))
@@ -47,9 +53,13 @@ class Tenants(Mapping[str, Tenant]):
 
     async def watch(self) -> None:
         """Look after the folder and the pools, each second, until cancelled."""
+        self._try_readers()
         while True:
             await asyncio.sleep(POLL_EVERY_S)
             self.refresh()
+            self._try_readers()
+            for reader in self._readers.values():
+                await reader.trim()
             for probe in self._probes.values():
                 probe.trim()
             for name, tenant in self._tenants.items():
@@ -66,6 +76,7 @@ class Tenants(Mapping[str, Tenant]):
             self._retire(self._tenants.pop(policy.tenant).pool)
             self._retire(self._probes.pop(policy.tenant))
             events.policy_removed(policy.tenant, policy.source)
+        self._retire_readers()
         for source, faults in changes.rejected.items():
             events.policy_rejected(source, faults)
         metrics.set_tenants(len(self._tenants))
@@ -86,19 +97,47 @@ class Tenants(Mapping[str, Tenant]):
         if pool is None:
             pool = TenantPool(policy, self._server, size=math.ceil(policy.limits.concurrency / self._workers))
             self._probes[policy.tenant] = TenantPool(policy, self._server, size=1)
-        return Tenant(policy, pool, share=1 / self._workers)
+        return Tenant(policy, pool, self._second_reader(policy, pool), share=1 / self._workers)
+
+    def _second_reader(self, policy: Policy, pool: TenantPool) -> SecondReader | None:
+        metrics.set_second_reader(policy.tenant, on=policy.second_reader_off_because is None)
+        if policy.second_reader_off_because is not None:
+            events.second_reader_off(policy.tenant, policy.second_reader_off_because)
+            return None
+        if policy.database not in self._readers:
+            self._readers[policy.database] = Reader(self._server, self._gateway_login, policy.database)
+        second_reader = SecondReader(policy, self._readers[policy.database], pool)
+        self._untried.append(second_reader)
+        return second_reader
+
+    def _try_readers(self) -> None:
+        while self._untried:
+            self._start(self._untried.pop().probe())
+
+    def _retire_readers(self) -> None:
+        """Close the readers of databases that no tenant has statements read in any more."""
+        read_in = {tenant.policy.database for tenant in self._tenants.values() if tenant.second_reader is not None}
+        for database in self._readers.keys() - read_in:
+            self._start(self._readers.pop(database).close())
 
     def _retire(self, pool: TenantPool) -> None:
         """Close a pool once the statements that use it are done."""
-        task = asyncio.create_task(_close_when_quiet(pool))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._start(_close_when_quiet(pool))
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
         """Close every connection."""
-        for task in self._retiring:
+        for task in self._tasks:
             task.cancel()
-        pools = [*(tenant.pool for tenant in self._tenants.values()), *self._probes.values()]
+        pools: list[TenantPool | Reader] = [
+            *(tenant.pool for tenant in self._tenants.values()),
+            *self._probes.values(),
+            *self._readers.values(),
+        ]
         await asyncio.gather(*(pool.close() for pool in pools), return_exceptions=True)
 
 

@@ -22,8 +22,9 @@ from proxy.identity.principal import Principal
 from proxy.policy.ddl import ROLE_SETTING, role_aware
 from proxy.policy.model import Policy
 from proxy.telemetry import events
+from proxy.tenants.second_reader import SecondReader
 from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Allowed
+from proxy.vetting.verdict import Allowed, Verdict
 from proxy.wire.query import Query
 
 REFRESH_AFTER_S = 30.0
@@ -38,11 +39,15 @@ class Tenant:
     """A policy in force. Replaced as a whole when its file changes; the pool is handed on where it still fits.
 
     `share` is the part of the policy's rate that this process may give out.
+    `second_reader` is None where the policy goes without.
     """
 
-    def __init__(self, policy: Policy, pool: TenantPool, *, share: float = 1.0) -> None:
+    def __init__(
+        self, policy: Policy, pool: TenantPool, second_reader: SecondReader | None, *, share: float = 1.0
+    ) -> None:
         self.policy = policy
         self.pool = pool
+        self.second_reader = second_reader
         self._rate = Rate(policy.limits.rate_per_s * share, policy.limits.rate_burst * share)
         self._queue = Queue(pool.size)
         self._role_aware = role_aware(policy)
@@ -97,6 +102,16 @@ class Tenant:
             settings[ROLE_SETTING] = principal.role
         return settings
 
+    async def second_read(self, allowed: Allowed, request_id: str) -> Verdict:
+        """Return the verdict as it may be kept: PostgreSQL has read it, too. Raises as `SecondReader.check` does."""
+        if self.second_reader is None:
+            return allowed
+        try:
+            return await self.second_reader.check(allowed, request_id)
+        except StatementFailed as failed:
+            self._note(failed)
+            raise
+
     async def execute(self, allowed: Allowed, query: Query, principal: Principal) -> Result:
         """Run a statement within the policy's limits. Raises StatementFailed and Refusal as `execute` does."""
         limits = self.policy.limits
@@ -112,9 +127,13 @@ class Tenant:
                 array_mode=query.array_mode,
             )
         except StatementFailed as failed:
-            if failed.code in _NAMES_NOT_THERE:
-                self._looked_at = min(self._looked_at, monotonic() - REFRESH_AFTER_S)
+            self._note(failed)
             raise
+
+    def _note(self, failed: StatementFailed) -> None:
+        """Doubt the catalog where PostgreSQL does not know a name that it has."""
+        if failed.code in _NAMES_NOT_THERE:
+            self._looked_at = min(self._looked_at, monotonic() - REFRESH_AFTER_S)
 
     async def syntax_fault(self, sql: str) -> StatementFailed | None:
         """Return PostgreSQL's complaint if a text is not SQL at all; None if it is, and if PostgreSQL is away."""

@@ -16,11 +16,12 @@ from typing import Any, Self
 import asyncpg
 import httpx
 import jwt
-from databases import run_apart, run_sql
+from databases import GATEWAY_PASSWORD, run_apart, run_sql
 
 from proxy.embedded import Cluster
 from proxy.policy.ddl import wall_two
 from proxy.policy.document import parse_policy
+from proxy.policy.second_reader import GATEWAY_ROLE, second_reader
 
 SCHEMA = """
 CREATE TABLE notes (id int PRIMARY KEY, owner text NOT NULL, body text, tag text UNIQUE);
@@ -182,6 +183,7 @@ class World:
         self.policies.mkdir()
         self.passfile = folder / "pgpass"
         self.passfile.touch(0o600)
+        self.passfile.write_text(f"*:*:*:{GATEWAY_ROLE}:{GATEWAY_PASSWORD}\n")
         self._cluster = cluster
         self._template_of = template_of
         self._tenants: list[Tenant] = []
@@ -197,7 +199,8 @@ class World:
     ) -> None:
         """Stop the gateways, drop the databases and the logins."""
         self.stop_gateways()
-        for name in [self._control, *(tenant.database for tenant in self._tenants)]:
+        # The control role last: it is the second reader in the tenants' databases.
+        for name in [*(tenant.database for tenant in self._tenants), self._control]:
             if name:
                 self._admin(f"DROP DATABASE {name} WITH (FORCE)")
                 self._admin(f"DROP ROLE {name}")
@@ -251,8 +254,13 @@ class World:
     def start_gateway(self, *, wait: bool = True, prefix: Sequence[str | Path] = (), **settings: str) -> Gateway:
         """Start a gateway on the tenants made so far; an empty setting is left out.
 
+        Its own role, that of `PROXY_CONTROL_URL`, is set up as their second reader.
         `prefix` is a command that starts the command that follows it.
         """
+        if settings.get("PROXY_CONTROL_URL"):
+            for tenant in self._tenants:
+                policy = parse_policy(tenant.file.read_text(), str(tenant.file))
+                tenant.run("\n".join(second_reader(policy, self._control)))
         environ = {
             **{name: value for name, value in os.environ.items() if not name.startswith("PROXY_")},
             "PROXY_DATABASE_URL": f"postgresql:///?host={self._cluster.socket_folder}&port={self._cluster.port}",

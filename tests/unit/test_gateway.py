@@ -63,6 +63,10 @@ class FakeTenant:
         """Say what PostgreSQL thinks of a text that vetting could not read."""
         return self.syntax
 
+    async def second_read(self, allowed: Allowed, _request_id: str) -> Verdict:
+        """Agree."""
+        return allowed
+
     async def execute(self, _allowed: Allowed, query: Query, _principal: Principal) -> Result:
         """Note the query, and do as told."""
         self.ran.append(query)

@@ -14,7 +14,7 @@ from proxy.vetting.verdict import Allowed, Denied
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = DOCS / "rules"
 # Rules that no statement leads to have nothing to show.
-_WITHOUT_EXAMPLES = {"regenerated-faithfully", "vetting-failed"}
+_WITHOUT_EXAMPLES = {"regenerated-faithfully", "vetting-failed", "vetting-disagreement"}
 
 
 def examples(heading: str) -> list[Case]:

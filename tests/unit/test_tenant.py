@@ -84,7 +84,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 def serve(pool: FakePool, text: str = TEXT, **options: Any) -> Tenant:
     """Serve a policy on a pool."""
-    return Tenant(parse_policy(text, "acme.yaml"), pool, **options)  # type: ignore[arg-type]
+    return Tenant(parse_policy(text, "acme.yaml"), pool, None, **options)  # type: ignore[arg-type]
 
 
 def principal(**claims: Any) -> Principal:

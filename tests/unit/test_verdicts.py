@@ -13,9 +13,10 @@ from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
 from proxy.verdicts import Verdicts
 from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Denied, Verdict
+from proxy.vetting.verdict import Allowed, Denied, Touched, Verdict
 
 NO = Denied("table-granted", "no")
+YES = Allowed("SELECT 1", "SELECT", writes=False, parameter_count=0, fingerprint="f" * 16, touched=Touched())
 CATALOG = Catalog({}, "v1")
 POLICY = Policy("acme", "acme", "acme_edge", {}, digest="d1")
 
@@ -25,6 +26,14 @@ class FakeTenant:
     """All that verdicts ask of a tenant."""
 
     policy: Policy = POLICY
+    readings: list[Verdict | Exception] = field(default_factory=list)
+
+    async def second_read(self, _allowed: Allowed, _request_id: str) -> Verdict:
+        """Answer as the test says, one after the other."""
+        answer = self.readings.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
 @dataclass
@@ -51,10 +60,12 @@ class Judge:
         return self.outcome
 
 
-def ask(verdicts: Verdicts, sql: str = "SELECT 1", role: str = "default") -> asyncio.Task[Verdict]:
+def ask(
+    verdicts: Verdicts, sql: str = "SELECT 1", role: str = "default", tenant: FakeTenant | None = None
+) -> asyncio.Task[Verdict]:
     """Ask for a verdict as a request does."""
-    tenant = cast("Tenant", FakeTenant())
-    return asyncio.create_task(cast("Any", verdicts.of(tenant, role, sql, CATALOG, Record("r1", 0.0))))
+    of = cast("Tenant", tenant or FakeTenant())
+    return asyncio.create_task(cast("Any", verdicts.of(of, role, sql, CATALOG, Record("r1", 0.0))))
 
 
 async def test_text_asked_for_by_many_at_once_is_judged_once() -> None:
@@ -135,3 +146,22 @@ async def test_text_that_could_not_be_judged_stays_denied_for_a_while(monkeypatc
     now_s += verdicts_module.FAILURE_S
     assert await ask(verdicts) is NO
     assert len(judge.asked) == 2
+
+
+async def test_what_the_second_reader_says_is_what_is_kept() -> None:
+    """A verdict that PostgreSQL has not agreed to is not known: not after a refusal, nor in place of a denial."""
+    judge = Judge(outcome=YES)
+    judge.may_end.set()
+    verdicts, tenant = Verdicts(judge), FakeTenant(readings=[Refusal("database-unavailable", "away"), NO])
+    with pytest.raises(Refusal):
+        await ask(verdicts, tenant=tenant)
+    assert await ask(verdicts, tenant=tenant) is NO
+    assert await ask(verdicts, tenant=tenant) is NO
+    assert (len(judge.asked), tenant.readings) == (2, [])
+
+
+async def test_a_denial_needs_no_second_reader() -> None:
+    """What does not run is not read."""
+    judge = Judge()
+    judge.may_end.set()
+    assert await ask(Verdicts(judge), tenant=FakeTenant()) is NO

@@ -41,6 +41,7 @@ SLUGS = frozenset(
         "regenerated-faithfully",
         "role-known",
         "vetting-failed",
+        "vetting-disagreement",
         *(rule.__name__.replace("_", "-") for rule in USE_RULES),
     }
 )

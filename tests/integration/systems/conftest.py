@@ -5,17 +5,19 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
 import pytest
-from databases import Connect, MakeDatabase, run_apart, run_sql
+from databases import GATEWAY_PASSWORD, Connect, MakeDatabase, run_apart, run_sql
 from isolation import Isolation, MakeIsolation, Owner, Side
 from systems_at_hand import SYSTEMS, Edge, System
 
 from proxy.database.admin import connect_admin
 from proxy.database.pools import Server, TenantPool
+from proxy.database.reader import Login, Reader
 from proxy.embedded import Cluster
 from proxy.migrations.files import load_folder
 from proxy.migrations.runner import migrate
 from proxy.policy.ddl import wall_two
 from proxy.policy.document import parse_policy
+from proxy.tenants.second_reader import SecondReader
 
 MakeSystem = Callable[[System], str]
 MakeEdge = Callable[[System, str], Awaitable[Edge]]
@@ -70,6 +72,7 @@ def database(system: System, make_system: MakeSystem) -> str:
 async def make_edge(cluster: Cluster, connect: Connect) -> AsyncIterator[MakeEdge]:
     """Apply wall two to a database of the system for a login of its name, and log in as it."""
     made: list[Edge] = []
+    readers: list[Reader] = []
 
     async def make(system: System, database: str) -> Edge:
         policy = parse_policy(system.policy.read_text(), str(system.policy))
@@ -77,11 +80,14 @@ async def make_edge(cluster: Cluster, connect: Connect) -> AsyncIterator[MakeEdg
         run_sql(cluster.dsn(database), wall_two(policy))
         run_sql(cluster.dsn(), f"ALTER ROLE {policy.login} PASSWORD 'made-up'")
         pool = TenantPool(policy, Server(cluster.dsn(database, policy.login, "made-up")))
-        made.append(Edge(system, policy, await pool.catalog(), pool))
+        reader = Reader(Server(cluster.dsn(database)), Login(password=GATEWAY_PASSWORD), database)
+        made.append(Edge(system, policy, await pool.catalog(), pool, SecondReader(policy, reader, pool)))
+        readers.append(reader)
         return made[-1]
 
     yield make
-    for edge in made:
+    for edge, reader in zip(made, readers, strict=True):
+        await reader.close()
         await edge.pool.close()
         admin = await connect(edge.policy.database)
         await admin.execute(f"DROP OWNED BY {edge.policy.login}; DROP ROLE {edge.policy.login}")

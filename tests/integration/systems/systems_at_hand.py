@@ -12,6 +12,7 @@ from proxy.database.execute import Result, execute
 from proxy.database.pools import TenantPool
 from proxy.policy.ddl import ROLE_SETTING
 from proxy.policy.model import Policy
+from proxy.tenants.second_reader import SecondReader
 from proxy.vetting import vet
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Verdict
@@ -78,20 +79,23 @@ def chapters() -> Iterator[tuple[str, str]]:
 
 @dataclass
 class Edge:
-    """The gateway's way to a system: its policy, the catalog, and a pool logged in as the policy's login."""
+    """The gateway's way to a system: its policy, the catalog, a pool logged in as the policy's login, both readers."""
 
     system: System
     policy: Policy
     catalog: Catalog
     pool: TenantPool
+    second_reader: SecondReader
 
     def vet(self, role: str, sql: str) -> Verdict:
         """Judge a statement."""
         return vet(sql, self.policy, role, self.catalog)
 
     async def run(self, role: str, sql: str, *parameters: Any, claims: Claims | None = None) -> Result:
-        """Judge a statement, which has to be allowed, and run what vetting wrote."""
+        """Judge a statement, which both readers have to allow, and run what vetting wrote."""
         verdict = self.vet(role, sql)
+        assert isinstance(verdict, Allowed), verdict
+        verdict = await self.second_reader.check(verdict, "a-test")
         assert isinstance(verdict, Allowed), verdict
         return await self._execute(verdict, role, parameters, claims)
 
