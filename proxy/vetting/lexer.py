@@ -123,7 +123,9 @@ def tokenize(sql: str) -> list[Token]:
 def _stray_character(sql: str, position: int) -> Denial:
     character = sql[position]
     if ord(character) < 0x80:
-        return Denial("syntax-known", f"the character {character!r} has no meaning here", at=position, syntax=True)
+        hint = "Commands of psql, such as \\i, are no SQL: run them in psql." if character == "\\" else None
+        message = f"the character {character!r} has no meaning here"
+        return Denial("syntax-known", message, hint=hint, at=position, syntax=True)
     return Denial(
         "text-plain",
         f"the character U+{ord(character):04X} is outside quotes",
