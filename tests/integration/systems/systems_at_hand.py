@@ -66,6 +66,7 @@ SYSTEMS = {
     for system in (
         System("callmeback", {"sub": "user_123"}),
         System("ai_calling_platform", {"sub": "64f8a1b2c3d4e5f6a7b8c9d0"}),
+        System("escalation", {"sub": "a0000000-0000-4000-8000-000000000001"}),
     )
 }
 
