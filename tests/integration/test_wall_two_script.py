@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import asyncpg
+import orjson
 import pytest
 from databases import Connect, MakeDatabase, run_sql
 
@@ -107,6 +108,22 @@ async def test_each_role_sees_its_own_rows(database: str, apply: Callable[[str],
     assert [row["id"] for row in await tenant.fetch("SELECT id FROM own_rules")] == [2]
     await act_as(tenant, "all", "bob")
     assert len(await tenant.fetch("SELECT body FROM notes")) == 2
+
+
+async def test_the_role_is_asked_once_a_statement(
+    database: str, apply: Callable[[str], Policy], connect: Connect
+) -> None:
+    """Not of each row again; and the planner does not expect that it lets one row in 200 through."""
+    apply(CONFINED)
+    admin = await connect(database)
+    await admin.execute(
+        "INSERT INTO notes (owner, body) SELECT 'bob', n FROM generate_series(1, 2000) n; ANALYZE notes"
+    )
+    tenant = await connect(database, LOGIN, PASSWORD)
+    await act_as(tenant, "all", "bob")
+    plan = orjson.loads(await tenant.fetchval("EXPLAIN (FORMAT json) SELECT body FROM notes"))[0]["Plan"]
+    assert {child["Parent Relationship"] for child in plan["Plans"]} == {"InitPlan"}
+    assert plan["Plan Rows"] > 500
 
 
 async def test_a_granted_write_works_with_all_that_stands_behind_it(
