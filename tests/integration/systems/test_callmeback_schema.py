@@ -1,11 +1,9 @@
 """The schema that the migrations of callmeback make."""
 
-import re
-from collections.abc import Mapping
-
 import asyncpg
 import pytest
 from databases import Connect
+from schemas import COLUMNS, INDEXES, KEEPS_UPDATED_AT, KEYS, described, different, everything
 from systems_at_hand import SYSTEMS
 
 SYSTEM = "callmeback"
@@ -27,30 +25,11 @@ TABLES = {
     "call_scenario_templates",
 }
 
-COLUMNS = """
-SELECT c.relname || '.' || a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       pg_get_expr(d.adbin, d.adrelid)
-FROM pg_attribute a
-JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
-LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-WHERE c.relnamespace = $1::regnamespace AND a.attnum > 0"""
-INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = $1"
-FOREIGN_KEYS = """
-SELECT conrelid::regclass || ' ' || conname, pg_get_constraintdef(oid)
-FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('f', 'u', 'p')"""
-
 
 @pytest.fixture
 async def connection(database: str, connect: Connect) -> asyncpg.Connection:
     """Return a superuser's connection to a database of one's own."""
     return await connect(database)
-
-
-async def described(connection: asyncpg.Connection, query: str, schema: str) -> dict[str, tuple[str, ...]]:
-    """Return what a query tells of a schema, without the schema's name in it."""
-    await connection.execute(f"SET search_path = {schema}, public")
-    rows = await connection.fetch(query, schema)
-    return {row[0]: tuple(re.sub(rf"\b{schema}\.", "", str(value)) for value in row[1:]) for row in rows}
 
 
 async def make_seed_schema(connection: asyncpg.Connection) -> None:
@@ -63,18 +42,13 @@ async def make_seed_schema(connection: asyncpg.Connection) -> None:
         await connection.execute(sql)
 
 
-def different(ours: Mapping[str, object], seeds: Mapping[str, object]) -> set[str]:
-    """Return what the seed has and we have not, or not so."""
-    return {name for name, value in seeds.items() if ours.get(name) != value}
-
-
 @pytest.mark.every_postgresql
 async def test_it_is_the_seeds_schema(connection: asyncpg.Connection) -> None:
     """Every column, type, default, key and index of the seed's DDL is there; the one difference is documented."""
     await make_seed_schema(connection)
     columns = await described(connection, COLUMNS, "public"), await described(connection, COLUMNS, "seed")
     indexes = await described(connection, INDEXES, "public"), await described(connection, INDEXES, "seed")
-    keys = await described(connection, FOREIGN_KEYS, "public"), await described(connection, FOREIGN_KEYS, "seed")
+    keys = await described(connection, KEYS, "public"), await described(connection, KEYS, "seed")
     assert len(columns[1]) > 100
     assert len(indexes[1]) > 30
     assert len(keys[1]) > 20
@@ -119,12 +93,7 @@ async def test_no_account_comes_with_the_migrations(connection: asyncpg.Connecti
 
 async def test_every_updated_at_is_kept(connection: asyncpg.Connection) -> None:
     """A table with the column has the trigger."""
-    rows = await connection.fetch(
-        """SELECT c.relname, EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-                                     WHERE t.tgrelid = c.oid AND p.proname = 'set_updated_at' AND t.tgtype & 19 = 19)
-           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-           WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'updated_at'"""
-    )
+    rows = await connection.fetch(KEEPS_UPDATED_AT)
     assert len(rows) == 9
     assert [name for name, kept in rows if not kept] == []
 
@@ -162,8 +131,3 @@ async def test_the_demo_again_changes_nothing(connection: asyncpg.Connection) ->
     before = await everything(connection)
     await connection.execute(SYSTEMS[SYSTEM].demo_data())
     assert await everything(connection) == before
-
-
-async def everything(connection: asyncpg.Connection) -> dict[str, list[asyncpg.Record]]:
-    """Return all rows of all tables."""
-    return {table: await connection.fetch(f"SELECT * FROM {table} ORDER BY 1") for table in sorted(TABLES)}
