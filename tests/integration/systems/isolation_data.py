@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import asyncpg
-from isolation_queries import Column, Relation
+from isolation_queries import Column, Relation, Row
 
 from proxy.policy.model import Columns, Grant
 from proxy.policy.quoting import identifier, literal, relation
@@ -32,6 +32,7 @@ GROUP BY i.indexrelid ORDER BY 1"""
 _WITHOUT_EQUALITY = {"json", "xml", "point", "polygon"}
 _PLAIN = re.compile("[a-z_]*|[^a-zA-Z]*")  # words that any row could hold, numbers and times
 _MOST_ROWS = 40
+_THEIRS = "isolation_theirs"
 
 
 class Stock:
@@ -56,12 +57,21 @@ class Stock:
         if not types:
             return None
         texts = ", ".join(f"{identifier(column)}::text" for column in types)
-        read = await admin.fetch(f"SELECT {texts} FROM {name} ORDER BY 1 LIMIT {_MOST_ROWS}")
-        rows = [{identifier(column): row[column] for column in types} for row in read]
+        owned = grant.table.schema == "public" and grant.table.name in self._owners
+        theirs = self._is_the_others(grant.table.name) if owned else "false"
+        read = await admin.fetch(f"SELECT {texts}, {theirs} AS {_THEIRS} FROM {name} ORDER BY 1")
+        every = [({identifier(column): row[column] for column in types}, row[_THEIRS]) for row in read]
+        others = [row for row, is_theirs in every if is_theirs]
+        rest = [row for row, is_theirs in every if not is_theirs]
+        rows = [row for row, _ in every][:_MOST_ROWS]
         readable = [each for each in _granted(grant.select, types) if types[each] not in _WITHOUT_EQUALITY]
         return Relation(
             name,
-            {identifier(each): Column(types[each], _values(rows, identifier(each))) for each in readable},
+            {
+                column: Column(types[each], _values(rows, column), _only(others, rest, column))
+                for each in readable
+                for column in [identifier(each)]
+            },
             insertable=[identifier(each) for each in _granted(grant.insert, types)],
             updatable=[identifier(each) for each in _granted(grant.update, types)],
             deletable=grant.delete,
@@ -133,8 +143,12 @@ def _granted(columns: Columns, existing: Iterable[str]) -> list[str]:
     return [name for name in existing if name in columns]
 
 
-def _values(rows: Sequence[Mapping[str, str | None]], column: str) -> tuple[str, ...]:
+def _values(rows: Sequence[Row], column: str) -> tuple[str, ...]:
     return tuple(sorted({value for row in rows if (value := row[column]) is not None}))
+
+
+def _only(others: Sequence[Row], rest: Sequence[Row], column: str) -> tuple[str, ...]:
+    return tuple(sorted(set(_values(others, column)) - set(_values(rest, column))))
 
 
 def _strings(value: Any) -> Iterator[str]:

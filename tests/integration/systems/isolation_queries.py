@@ -16,10 +16,11 @@ Row = Mapping[str, str | None]
 
 @dataclass(frozen=True)
 class Column:
-    """A column that may be read: its type, and values of it as text, whoever's they are."""
+    """A column that may be read: its type, values of it as text, and those of them that only the other has."""
 
     type: str
     values: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,8 +207,10 @@ class Queries:
                 return f"{name} IN ({self._value(column)}, {self._value(column)})"
             case "null":
                 return f"{name} IS NOT NULL"
-            case "division":  # fails as soon as it sees a row that fulfils the condition
-                return f"1 / (CASE WHEN {name} = {self._value(column)} THEN 0 ELSE 1 END) = 1"
+            case "division" if column.others:
+                # Fails as soon as it sees a row of the other's. Of a row of the caller's it must not: whether it sees
+                # that one is for the planner to choose, and it may choose otherwise in the other database.
+                return f"1 / (CASE WHEN {name} = {self._cell(self._one(column.others))} THEN 0 ELSE 1 END) = 1"
             case "and" | "or" if depth:
                 return f"({self._condition(source, depth - 1)} {kind.upper()} {self._condition(source, depth - 1)})"
             case "query" if depth:
