@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from databases import GATEWAY_PASSWORD
+from databases import GATEWAY_PASSWORD, make_gateway_role, run_sql
 from relay import relayed
 from tenants_at_hand import Postgres
 
 from proxy.database import reader as reader_module
 from proxy.database.reader import SIZE, CannotRead, Login, Reader, Refused
+from proxy.embedded import Cluster, find_binaries
 from proxy.policy.document import parse_policy
 from proxy.policy.model import Policy, TableName
 from proxy.policy.second_reader import GATEWAY_ROLE, second_reader
@@ -201,3 +202,22 @@ async def test_a_reader_that_is_closed_keeps_nothing(postgres: Postgres, policy:
             break
         await asyncio.sleep(0.02)
     assert await sessions(postgres, policy) == []
+
+
+async def test_a_standby_will_do(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+    """A server in recovery cannot be written to, not even a transaction number: it reads statements all the same."""
+    folder = tmp_path_factory.mktemp("standby")
+    for parent in (folder, folder.parent, folder.parent.parent):
+        parent.chmod(0o711)
+    cluster = Cluster(folder / "cluster", find_binaries({}), tcp_port=0, fast=True)
+    policy = parse_policy("tenant: t\ndatabase: postgres\nlogin: l\nroles: {r: {notes: {select: all}}}", "t.yaml")
+    with cluster:
+        make_gateway_role(cluster.dsn())
+        run_sql(cluster.dsn(), "CREATE TABLE notes (id int PRIMARY KEY)")
+        run_sql(cluster.dsn(), "\n".join(second_reader(policy)))
+    (cluster.data / "standby.signal").touch()
+    with cluster:
+        reader = Reader(Postgres(cluster, tmp_path / "none").server(), LOGIN, "postgres")
+        reading = await reader.read('UPDATE "public"."notes" SET "id" = $1')
+        await reader.close()
+    assert reading.relations[NOTES].updates == {"id"}
