@@ -90,7 +90,7 @@ async def run_script(connection: AdminConnection, script: str) -> None:
     """Run a script in one transaction; it takes effect as a whole or not at all."""
     await connection.run("BEGIN")
     try:
-        for statement in read_script(script):
+        for statement in read_script(script).statements:
             await connection.run(statement.text)
     except BaseException:
         await connection.run("ROLLBACK")

@@ -5,7 +5,9 @@ detail, hint and context. Where the server is comes from a URL and libpq's
 environment (PGHOST, PGPORT, PGUSER, PGPASSFILE, PGSSLMODE, PGSERVICE, …).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
 from types import MappingProxyType
 from typing import Any, Final, Self
 
@@ -51,8 +53,19 @@ class AdminConnection:
         `StatementFailed`, with the context of an error in a function under its
         detail; `applied` is `unknown` where the connection was lost.
         """
-        try:
+        with self._failures():
             return [tuple(row) for row in await self._connection.fetch(sql, *parameters)]
+
+    async def copy_in(self, sql: str, rows: str) -> None:
+        """Run one `COPY … FROM STDIN` with the rows that it reads, as they stand in a script. Raises as `run` does."""
+        with self._failures():
+            # Private: the public calls build the COPY themselves, and would not run a script's own.
+            await self._connection._copy_in(sql, BytesIO(rows.encode()), None)  # noqa: SLF001
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
         except asyncpg.PostgresError as exc:
             raise _failed(exc) from exc
         except (asyncpg.InterfaceError, OSError) as exc:

@@ -10,6 +10,7 @@ from proxy.errors import Applied as Outcome
 from proxy.errors import StatementFailed
 from proxy.migrations import history
 from proxy.migrations.files import Migration
+from proxy.migrations.locating import locate
 from proxy.migrations.plan import compare, pending
 from proxy.migrations.script import read_script
 from proxy.migrations.statements import ScriptInvalid, ScriptStatement
@@ -107,7 +108,7 @@ def check_scripts(files: Sequence[Migration]) -> None:
 
 def _read(migration: Migration) -> _Job:
     try:
-        return _Job(migration, read_script(migration.text))
+        return _Job(migration, read_script(migration.text).statements)
     except ScriptInvalid as exc:
         failure = StatementFailed(code="42601", message=exc.message, hint=exc.hint)
         raise MigrationFailed(migration, exc.line, failure) from exc
@@ -124,9 +125,12 @@ async def _apply(connection: AdminConnection, job: _Job) -> int:
 
 async def _run(connection: AdminConnection, migration: Migration, statement: ScriptStatement) -> None:
     try:
-        await connection.run(statement.text)
+        if statement.data is None:
+            await connection.run(statement.text)
+        else:
+            await connection.copy_in(statement.text, statement.data)
     except StatementFailed as exc:
-        line = statement.line + statement.text.count("\n", 0, max((exc.position or 1) - 1, 0))
+        line = locate(statement, exc)
         exc.hint = exc.hint or _HINTS.get(exc.code)
         await _roll_back(connection)
         raise MigrationFailed(migration, line, exc, statement.text) from exc

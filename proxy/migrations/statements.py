@@ -2,14 +2,17 @@
 
 A semicolon ends a statement unless it stands in a string, a quoted name, a
 comment, a dollar-quoted body, parentheses, or the `BEGIN ATOMIC … END` of an
-SQL function. Pure; the runner has PostgreSQL check each cut again (it sends
-every statement in a way in which the server takes one only).
+SQL function. The rows below `COPY … FROM STDIN` belong to it. Pure; the runner
+has PostgreSQL check each cut again (it sends every statement in a way in which
+the server takes one only).
 """
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from proxy.migrations import psql
 
 _IDENTIFIER_START: Final = r"[A-Za-z_\u0080-\U0010ffff]"
 _IDENTIFIER_PART: Final = r"[A-Za-z0-9_$\u0080-\U0010ffff]"
@@ -29,7 +32,7 @@ _TOKEN: Final = re.compile(
     | (?P<meta> \\ )
     | (?P<other> . )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
 
@@ -49,16 +52,42 @@ class ScriptStatement:
     """One statement without its semicolon and the comments before it; `line` is that of its first word.
 
     `words` are its first unquoted words outside parentheses, in upper case, nine at most: they tell what kind it is.
+    `bare` says that it consists of nothing else. `data` are the rows below a COPY, of which the first is `data_line`.
     """
 
     text: str
     line: int
     words: tuple[str, ...]
+    bare: bool = False
+    data: str | None = None
+    data_line: int = 0
+
+    def says(self, *words: str) -> bool:
+        """Say whether these words stand side by side in its `words`."""
+        return any(self.words[place : place + len(words)] == words for place in range(len(self.words)))
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A comment of the kind `-- …`; `ahead` says that it stands before the first statement."""
+
+    text: str
+    line: int
+    ahead: bool
 
 
 def split(script: str) -> tuple[ScriptStatement, ...]:
-    """Cut a script into its statements. Raises `ScriptInvalid` for a quote that never ends and for psql's commands."""
-    return tuple(_Cutter(script).cut())
+    """Cut a script into its statements.
+
+    Raises `ScriptInvalid` for what never ends (a quote, a comment, rows) and for commands of psql.
+    """
+    return split_with_remarks(script)[0]
+
+
+def split_with_remarks(script: str) -> tuple[tuple[ScriptStatement, ...], tuple[Remark, ...]]:
+    """Cut a script as `split` does, and return its line comments as well."""
+    cutter = _Cutter(script)
+    return tuple(cutter.cut()), tuple(cutter.remarks)
 
 
 class _Cutter:
@@ -66,6 +95,9 @@ class _Cutter:
 
     def __init__(self, script: str) -> None:
         self._script: Final = script
+        self._place = 0
+        self._ahead = True
+        self.remarks: Final[list[Remark]] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -73,18 +105,18 @@ class _Cutter:
         self._parentheses = 0
         self._blocks = 0
         self._words: list[str] = []
+        self._bare = True
 
     def cut(self) -> Iterator[ScriptStatement]:
-        place = 0
-        while found := _TOKEN.match(self._script, place):
-            place = self._end_of(found)
-            if found.lastgroup in {"blank", "comment"}:
-                continue
-            if found[0] == ";" and not self._parentheses and not self._blocks:
+        while found := _TOKEN.match(self._script, self._place):
+            self._place = self._end_of(found)
+            if found.lastgroup == "blank":
+                self._remember(found)
+            elif found[0] == ";" and not self._parentheses and not self._blocks:
                 yield from self._statement(found.start())
-            else:
+            elif found.lastgroup not in {"comment", "meta"}:
                 self._add(found)
-        yield from self._statement(place)
+        yield from self._statement(self._place)
 
     def _end_of(self, found: re.Match[str]) -> int:
         match found.lastgroup:
@@ -98,7 +130,7 @@ class _Cutter:
             case "unclosed":
                 raise self._unclosed(found, "the string" if found[0] == "'" else "the quoted name")
             case "meta":
-                raise self._psql_command(found.start())
+                return self._end_of_psql_command(found.start())
             case _:
                 return found.end()
 
@@ -112,13 +144,26 @@ class _Cutter:
             place = edge.end()
         return place
 
+    def _end_of_psql_command(self, place: int) -> int:
+        end = psql.end_of_guard(self._script, place)
+        if end is None or self._start >= 0:
+            raise ScriptInvalid(self._line(place), *psql.refuse_command(self._script, place))
+        return end
+
+    def _remember(self, found: re.Match[str]) -> None:
+        if found[0].startswith("--"):
+            self.remarks.append(Remark(found[0], self._line(found.start()), self._ahead))
+
     def _add(self, found: re.Match[str]) -> None:
         """Take a token into the statement under way."""
         if self._start < 0:
             self._start = found.start()
+            self._ahead = False
         if found.lastgroup == "word":
             self._add_word(found[0].upper())
-        elif found[0] == "(":
+            return
+        self._bare = False
+        if found[0] == "(":
             self._parentheses += 1
         elif found[0] == ")" and self._parentheses:
             self._parentheses -= 1
@@ -141,10 +186,19 @@ class _Cutter:
     def _statement(self, end: int) -> Iterator[ScriptStatement]:
         if self._start >= 0:
             text = self._script[self._start : end].rstrip()
-            statement = ScriptStatement(text, self._line(self._start), tuple(self._words))
-            _refuse_inline_data(statement)
-            yield statement
+            statement = ScriptStatement(text, self._line(self._start), tuple(self._words), self._bare)
+            yield self._with_data(statement) if statement.words[:1] == ("COPY",) else statement
         self._begin()
+
+    def _with_data(self, statement: ScriptStatement) -> ScriptStatement:
+        """Give a COPY the rows that stand below it, and go on after them."""
+        if not statement.says("FROM", "STDIN"):
+            return statement
+        data = psql.read_data(self._script, self._place)
+        if not isinstance(data, psql.Data):
+            raise ScriptInvalid(statement.line, *data)
+        self._place = data.end
+        return replace(statement, data=data.text, data_line=data.line)
 
     def _line(self, place: int) -> int:
         return self._script.count("\n", 0, place) + 1
@@ -152,15 +206,3 @@ class _Cutter:
     def _unclosed(self, found: re.Match[str], what: str) -> ScriptInvalid:
         hint = "Everything up to the end of the file was read as part of it."
         return ScriptInvalid(self._line(found.start()), f"{what} never ends", hint)
-
-    def _psql_command(self, place: int) -> ScriptInvalid:
-        command = self._script[place:].split(maxsplit=1)[0]
-        hint = "A migration holds SQL alone: write what the command would do as SQL, or move it out of the file."
-        return ScriptInvalid(self._line(place), f"{command} is a command of psql, not SQL", hint)
-
-
-def _refuse_inline_data(statement: ScriptStatement) -> None:
-    """Stop at `COPY … FROM STDIN` before the lines of data after it are read as SQL."""
-    if statement.words[:1] == ("COPY",) and "STDIN" in statement.words:
-        hint = "Write the rows as INSERT; pg_dump does with --inserts."
-        raise ScriptInvalid(statement.line, "COPY … FROM STDIN needs psql to send the data", hint)

@@ -33,6 +33,9 @@ def texts(script: str) -> list[str]:
         "CREATE FUNCTION \"begin\"() RETURNS int LANGUAGE sql AS 'SELECT 1; SELECT 2'",
         "SELECT U&'\\0041;'",
         "SELECT '😀;'",
+        "SELECT 1 AS a\u00a0b",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql RETURN CASE WHEN true THEN 1 END",
+        "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1 /* ; END */ ; SELECT ';END'; END",
     ],
 )
 def test_a_semicolon_inside_does_not_cut(one: str) -> None:
@@ -71,7 +74,12 @@ def test_words_tell_the_kind() -> None:
         ("DO $x$ BEGIN $y$;", 1, r"the text that $x$ opens never ends"),
         ("SELECT 1;\n\\i other.sql\n", 2, r"\i is a command of psql"),
         ("SELECT 1 \\gset", 1, r"\gset is a command of psql"),
-        ("COPY t (a, b) FROM STDIN;\n1\tit's\n\\.\n", 1, "COPY … FROM STDIN"),
+        ("SELECT 1;\n\\restrict", 2, r"\restrict is a command of psql"),
+        ("SELECT 1 \\restrict abc", 1, r"\restrict is a command of psql"),
+        ("SELECT 1;\n\\connect other", 2, r"\connect is a command of psql"),
+        ("SELECT 1;\nCOPY t FROM STDIN;\n1\n2\n", 2, "the rows of COPY … FROM STDIN never end"),
+        ("COPY t FROM STDIN", 1, "the rows of COPY … FROM STDIN never end"),
+        ("\nCOPY t FROM STDIN; SELECT 1;\n1\n\\.\n", 2, "followed by more on its line"),
     ],
 )
 def test_what_cannot_be_cut_is_told_with_its_line(script: str, line: int, words: str) -> None:
@@ -81,3 +89,38 @@ def test_what_cannot_be_cut_is_told_with_its_line(script: str, line: int, words:
     assert caught.value.line == line
     assert words in caught.value.message
     assert caught.value.hint
+
+
+def test_rows_belong_to_their_copy() -> None:
+    """They are no SQL, whatever quotes and semicolons are in them."""
+    script = "SELECT 1;\nCOPY public.t (a, b) FROM stdin; -- two\n1\tit's; \n2\t\\N\n\\.\n\nSELECT 3;"
+    first, copy, last = split(script)
+    assert (copy.text, copy.line) == ("COPY public.t (a, b) FROM stdin", 2)
+    assert (copy.data, copy.data_line) == ("1\tit's; \n2\t\\N\n", 3)
+    assert (first.data, last.text, last.line) == (None, "SELECT 3", 7)
+
+
+def test_a_copy_may_have_no_rows() -> None:
+    """pg_dump writes such ones for empty tables."""
+    [copy] = split("COPY t (a) FROM stdin;\n\\.\n")
+    assert copy.data == ""
+
+
+def test_copy_between_server_and_file_has_none() -> None:
+    """A superuser's COPY reads a file of the server's."""
+    assert texts("COPY t FROM '/x'; COPY (SELECT 1) TO '/y'; SELECT 1") == [
+        "COPY t FROM '/x'",
+        "COPY (SELECT 1) TO '/y'",
+        "SELECT 1",
+    ]
+
+
+def test_the_guards_of_pg_dump_are_passed_over() -> None:
+    """They keep psql from running commands that a dump might smuggle in; here no command of psql runs at all."""
+    assert texts("\\restrict a1B2\n\nSELECT 1;\n\n\\unrestrict a1B2\n") == ["SELECT 1"]
+
+
+def test_a_bare_statement_is_words_alone() -> None:
+    """Comments in it do not count, names in quotes do."""
+    found = split('COMMIT -- so\n /* it */ WORK; COMMIT AND CHAIN; RELEASE "x"; SELECT 1')
+    assert [statement.bare for statement in found] == [True, True, False, False]

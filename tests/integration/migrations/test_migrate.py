@@ -1,50 +1,17 @@
 """Applying migrations to a real PostgreSQL."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from databases import MakeDatabase
+from administration import Folder, admin, tables
 
-from proxy.database.admin import AdminConnection, connect_admin
+from proxy.database.admin import connect_admin
 from proxy.embedded import Cluster
 from proxy.errors import Refusal, StatementFailed
-from proxy.migrations.files import Migration, MigrationsInvalid, load_folder
+from proxy.migrations.files import MigrationsInvalid
 from proxy.migrations.history import load_history, locked
 from proxy.migrations.runner import MigrationFailed, migrate
-
-Folder = Callable[..., tuple[Migration, ...]]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """Return what makes a folder's migrations of texts, numbered from 1."""
-
-    def make(*texts: str) -> tuple[Migration, ...]:
-        for number, text in enumerate(texts, 1):
-            (tmp_path / f"{number:03d}_step.sql").write_text(text)
-        return load_folder(tmp_path)
-
-    return make
-
-
-@pytest.fixture
-def database(make_database: MakeDatabase) -> str:
-    """Return an empty database."""
-    return make_database("migrate")
-
-
-async def admin(cluster: Cluster, database: str) -> AdminConnection:
-    """Log in as the superuser."""
-    return await connect_admin(database, cluster.dsn(database))
-
-
-async def tables(connection: AdminConnection) -> list[str]:
-    """Return the names of the tables there are, but for schema_migrations."""
-    rows = await connection.run("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1")
-    return [name for (name,) in rows if name != "schema_migrations"]
 
 
 @pytest.mark.every_postgresql
