@@ -18,9 +18,9 @@ from proxy.database.admin import AdminConnection, connect_admin
 from proxy.embedded import Cluster
 from proxy.errors import Refusal, StatementFailed
 from proxy.identity.minting import mint_token, new_claims
+from proxy.migrations.failure import MigrationFailed
 from proxy.migrations.files import MigrationsInvalid, load_folder
-from proxy.migrations.runner import MigrationFailed, migrate
-from proxy.migrations.script import read_script
+from proxy.migrations.runner import apply_script, migrate
 from proxy.policy.ddl import wall_two
 from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
@@ -67,8 +67,8 @@ async def _prepare(cluster: Cluster, policy: Policy, passwords: Mapping[str, str
         await _create_database(connection, policy.database)
     async with await connect_admin(policy.database, cluster.dsn(policy.database)) as connection:
         await migrate(connection, load_folder(MIGRATIONS))
-        await run_script(connection, EXAMPLE_DATA.read_text(encoding="utf-8"))
-        await run_script(connection, wall_two(policy))
+        await apply_script(connection, EXAMPLE_DATA.read_text(encoding="utf-8"))
+        await apply_script(connection, wall_two(policy))
         for login, password in passwords.items():
             await connection.run(f"ALTER ROLE {identifier(login)} PASSWORD {literal(password)}")
 
@@ -84,18 +84,6 @@ async def _create_control(connection: AdminConnection) -> None:
 async def _create_database(connection: AdminConnection, name: str, options: str = "") -> None:
     if not await connection.run("SELECT FROM pg_database WHERE datname = $1", name):
         await connection.run(f"CREATE DATABASE {identifier(name)} {options}")
-
-
-async def run_script(connection: AdminConnection, script: str) -> None:
-    """Run a script in one transaction; it takes effect as a whole or not at all."""
-    await connection.run("BEGIN")
-    try:
-        for statement in read_script(script).statements:
-            await connection.run(statement.text)
-    except BaseException:
-        await connection.run("ROLLBACK")
-        raise
-    await connection.run("COMMIT")
 
 
 def _settings(cluster: Cluster, home: Home) -> Mapping[str, str]:

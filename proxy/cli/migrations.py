@@ -1,6 +1,7 @@
-"""The command behind `apply_migrations.py`: which databases, what to do with each, and what to tell of it.
+"""`apply_migrations.py`: its command line.
 
-Exit status: 0 done, 1 a failure or a database that has parted from its files, 2 wrong usage.
+Exit status: 0 done, 1 a failure or a database that has parted from its files,
+2 wrong usage.
 """
 
 import argparse
@@ -8,17 +9,13 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.cli import migrations_report as report
-from proxy.cli.console import HelpFormatter
-from proxy.database.admin import MISSING_DATABASE, AdminConnection, connect_admin
-from proxy.errors import Refusal, StatementFailed
-from proxy.migrations.files import Migration, MigrationsInvalid, load_folder
-from proxy.migrations.history import load_history
-from proxy.migrations.plan import compare, pending
-from proxy.migrations.runner import MigrationFailed, check_scripts, migrate
+from proxy.cli import migrations_new
+from proxy.cli.console import HelpFormatter, add_json
+from proxy.cli.migrations_report import Output
+from proxy.cli.migrations_run import Job, run_all
+from proxy.migrations.files import MigrationsInvalid, load_folder
 
 DESCRIPTION = """\
 Apply what is pending of migrations/<database>/NNN_description.sql, in order.
@@ -26,7 +23,10 @@ Apply what is pending of migrations/<database>/NNN_description.sql, in order.
 Each file runs in one transaction together with its row in the table
 schema_migrations of its database: both are there afterwards, or neither is.
 A file's own BEGIN and COMMIT change nothing in that. When a file fails, those
-before it stay applied; it and those after it are not."""
+before it stay applied; it and those after it are not. A file whose first line
+is  -- apply: no-transaction  runs statement by statement (CREATE INDEX
+CONCURRENTLY needs that); if it fails half-way, nothing runs until somebody has
+said --resolve."""
 
 EPILOG = """\
 where the server is:
@@ -34,25 +34,24 @@ where the server is:
   The login should own the database, or be a superuser.
 
 examples:
-  sudo -u postgres ./apply_migrations.py --create callmeback
-      on the server, as its superuser; the database is made if it is missing
-  ./apply_migrations.py --status
-      what is applied and what is pending, in every database that has a folder
+  sudo -u postgres ./apply_migrations.py --create
+      on the server, as its superuser: every database that has a folder; those
+      that are missing are made
+  ./apply_migrations.py --status callmeback
+      what is applied (when, by whom, how long it took) and what is pending
   ./apply_migrations.py --dry-run callmeback
-      print what would run
+      print what would run, and change nothing
+  ./apply_migrations.py new "add user preferences" callmeback
+      make the next file: migrations/callmeback/010_add_user_preferences.sql
   ./apply_migrations.py callmeback --into callmeback_staging
       the same files, another database
+  ./apply_migrations.py --baseline 009 callmeback
+      the database is older than its migrations: 001 to 009 count as applied
+  ./apply_migrations.py --resolve 012 retry callmeback
+      012 had stopped half-way, and what it had done was undone by hand
 
-Exit status: 0 done, 1 a failure or a changed file, 2 wrong usage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One database and the files of its folder."""
-
-    database: str
-    folder: Path
-    files: tuple[Migration, ...]
+Exit status: 0 done, 1 a failure or a changed file, 2 wrong usage.
+docs/migrations.md tells the rest."""
 
 
 def main(argv: Sequence[str] | None = None, *, home: Path) -> int:
@@ -60,18 +59,22 @@ def main(argv: Sequence[str] | None = None, *, home: Path) -> int:
 
     `home` is the checkout, whose folder `migrations` is read unless --folder says otherwise.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["new"]:
+        return migrations_new.main(words[1:], home=home)
     parser = create_parser(home)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(words)
+    output = Output(as_json=arguments.json)
     try:
         jobs = _find_jobs(arguments)
     except _UsageError as exc:
         parser.error(str(exc))
     except MigrationsInvalid as exc:
-        return report.complain(exc.message, exc.hint)
+        return output.refuse(exc)
     try:
-        return asyncio.run(_run_all(jobs, arguments))
+        return asyncio.run(run_all(jobs, arguments, output))
     except KeyboardInterrupt:
-        report.complain("interrupted: a file that had begun was rolled back", "Run it again to go on.")
+        output.complain("interrupted: what had begun was rolled back, if it ran in a transaction", "--status tells.")
         return 130
     except BrokenPipeError:
         # The reader (`| head`) has seen enough. Python would complain once more while closing stdout.
@@ -80,26 +83,70 @@ def main(argv: Sequence[str] | None = None, *, home: Path) -> int:
 
 
 def create_parser(home: Path) -> argparse.ArgumentParser:
-    """Make the parser."""
+    """Make the parser of everything but `new`."""
     parser = argparse.ArgumentParser(
-        prog="apply_migrations.py", description=DESCRIPTION, epilog=EPILOG, formatter_class=HelpFormatter
+        prog="apply_migrations.py",
+        usage="%(prog)s [DATABASE …] [options]\n       %(prog)s new DESCRIPTION [DATABASE]",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
     )
-    add = parser.add_argument
-    add("databases", nargs="*", metavar="DATABASE", help="a folder of migrations/ (default: each of them)")
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--status", action="store_true", help="list every migration with its state, and change nothing")
-    what.add_argument("--dry-run", action="store_true", help="print what would run, in full, and change nothing")
+    parser.add_argument("databases", nargs="*", metavar="DATABASE", help="a folder of migrations/ (default: all)")
+    _add_modes(parser)
+    _add_choices(parser, home)
+    _add_server(parser)
+    add_json(parser)
+    return parser
+
+
+def _add_modes(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("instead of applying").add_mutually_exclusive_group()
+    add = group.add_argument
+    add("--status", action="store_true", help="list every migration with its state, and change nothing")
+    add("--dry-run", action="store_true", help="print what would run, in full, and change nothing")
+    add("--verify", action="store_true", help="check that the text of what is applied has not changed since")
+    add("--baseline", type=_number, metavar="NNN", help="take over an existing database: count up to NNN as applied")
+    add("--resolve", nargs=2, action=_Resolution, metavar=("NNN", "applied|retry"), help="end what stopped half-way")
+
+
+def _add_choices(parser: argparse.ArgumentParser, home: Path) -> None:
+    add = parser.add_argument_group("what is applied, and how").add_argument
     add("--to", type=_number, metavar="NNN", help="stop after number NNN")
     add("--create", action="store_true", help="create a database that does not exist")
     add("--into", metavar="NAME", help="the database's name, where it is not that of its folder")
-    add("--url", help="postgresql://[user@]host[:port]; a password is safer in PGPASSFILE, which nobody sees in ps")
-    add("--folder", type=Path, default=home / "migrations", help="where the folders are (default: %(default)s)")
     add("--allow-out-of-order", action="store_true", help="apply a file whose number is below one that is applied")
-    return parser
+    add("--lock-timeout", type=_seconds, default=3.0, metavar="S", help="give up a lock after S seconds (default: 3)")
+    add("--lock-retries", type=_number, default=10, metavar="N", help="… and try again N times (default: %(default)s)")
+    add("--folder", type=Path, default=home / "migrations", help="where the folders are (default: %(default)s)")
+
+
+def _add_server(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("where the server is").add_argument
+    add("--url", help="postgresql://[user@]host[:port]; a password is safer in PGPASSFILE, which nobody sees in ps")
 
 
 class _UsageError(Exception):
     """A command line that cannot be meant."""
+
+
+class _Resolution(argparse.Action):
+    """Takes `--resolve NNN applied|retry` apart."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Check both words."""
+        number, how = values if isinstance(values, list) else ("", "")
+        if how not in {"applied", "retry"}:
+            parser.error(f"argument {option_string}: {how!r} is neither applied nor retry")
+        try:
+            setattr(namespace, self.dest, (_number(number), how))
+        except argparse.ArgumentTypeError as exc:
+            parser.error(f"argument {option_string}: {exc}")
 
 
 def _number(text: str) -> int:
@@ -108,88 +155,27 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds such as 3 or 0.5")
+    return seconds
+
+
 def _find_jobs(arguments: argparse.Namespace) -> list[Job]:
     """Read the files of every database that is asked for, before any of them is touched."""
     folder: Path = arguments.folder
-    if not folder.is_dir():
+    there = migrations_new.find_databases(folder)
+    if there is None:
         raise _UsageError(f"there is no folder {folder}: run this in the checkout, or say --folder")
-    there = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     names: list[str] = list(dict.fromkeys(arguments.databases)) or there
     for name in names:
         if name not in there:
             raise _UsageError(f"there is no folder {folder / name}; there are: {', '.join(there) or 'none'}")
-    if arguments.into and len(names) != 1:
-        raise _UsageError("--into takes exactly one DATABASE")
+    for option in ("into", "baseline", "resolve"):
+        if getattr(arguments, option) is not None and len(names) != 1:
+            raise _UsageError(f"--{option} takes exactly one DATABASE")
     return [Job(arguments.into or name, folder / name, load_folder(folder / name)) for name in names]
-
-
-async def _run_all(jobs: Sequence[Job], arguments: argparse.Namespace) -> int:
-    """Work on one database after the other; after a failure the rest is left alone, and named."""
-    status = 0
-    for number, job in enumerate(jobs):
-        try:
-            status = max(status, await _run(job, arguments))
-        except (MigrationsInvalid, MigrationFailed, Refusal, StatementFailed) as exc:
-            report.failed(job.database, exc)
-            report.not_tried([rest.database for rest in jobs[number + 1 :]])
-            return 1
-    return status
-
-
-async def _run(job: Job, arguments: argparse.Namespace) -> int:
-    connection = await _connect(job.database, arguments)
-    if connection is None:
-        return _rehearse(job, arguments, pending(compare(job.files, ()), to=arguments.to))
-    async with connection:
-        if arguments.status:
-            return report.status(job.database, compare(job.files, await load_history(connection)))
-        if arguments.dry_run:
-            entries = compare(job.files, await load_history(connection))
-            todo = pending(entries, to=arguments.to, out_of_order=arguments.allow_out_of_order)
-            return _rehearse(job, arguments, todo)
-        return await _migrate(job, connection, arguments)
-
-
-async def _migrate(job: Job, connection: AdminConnection, arguments: argparse.Namespace) -> int:
-    with report.Progress(job.database) as progress:
-        done = await migrate(
-            connection,
-            job.files,
-            to=arguments.to,
-            out_of_order=arguments.allow_out_of_order,
-            reporter=progress,
-        )
-        progress.finished(len(done))
-    return 0
-
-
-def _rehearse(job: Job, arguments: argparse.Namespace, todo: Sequence[Migration]) -> int:
-    """Tell what would run, once it has been read as a run would read it."""
-    if arguments.status:
-        return report.status(job.database, compare(job.files, ()))
-    check_scripts(todo)
-    return report.would_run(job.database, todo)
-
-
-async def _connect(database: str, arguments: argparse.Namespace) -> AdminConnection | None:
-    """Log in; a missing database is created if that is asked for, or None where nothing may change."""
-    try:
-        return await connect_admin(database, arguments.url, report.notice)
-    except Refusal as exc:
-        if exc.code != MISSING_DATABASE:
-            raise
-        if not arguments.create:
-            exc.hint = f"Create it (createdb {database}), or let this do it with --create."
-            raise
-    if arguments.status or arguments.dry_run:
-        report.would_create(database)
-        return None
-    await _create(database, arguments.url)
-    return await connect_admin(database, arguments.url, report.notice)
-
-
-async def _create(database: str, url: str | None) -> None:
-    quoted = database.replace('"', '""')
-    async with await connect_admin("postgres", url) as connection:
-        await connection.run(f'CREATE DATABASE "{quoted}"')
-    report.created(database)

@@ -24,11 +24,13 @@ _SESSION: Final = {
     "TimeZone": "UTC",
     "standard_conforming_strings": "on",
     "statement_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
     # A client that was killed is noticed in the middle of a long statement, and the statement undone.
     "client_connection_check_interval": "2s",
+    # One that a dead network keeps open lets go of its locks all the same. Nothing here is idle for so long.
+    "idle_in_transaction_session_timeout": "1min",
+    "idle_session_timeout": "10min",
     # A change that waits for a busy table makes everybody after it wait as well.
-    "lock_timeout": "10s",
+    "lock_timeout": "3s",
 }
 
 Notice = Callable[[str], None]

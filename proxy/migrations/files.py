@@ -95,7 +95,7 @@ def _listed(files: Sequence[str]) -> str:
 def load_folder(folder: Path) -> tuple[Migration, ...]:
     """Read the migrations of one folder, in order. Raises `MigrationsInvalid`, also for what cannot be read."""
     try:
-        names = order([entry.name for entry in folder.iterdir() if entry.is_file()], shown(folder))
+        names = list_folder(folder)
         _refuse_folders(folder, any_files=bool(names))
         return tuple(
             Migration(name.version, name.description, shown(folder / name.file), _read(folder / name.file))
@@ -105,6 +105,11 @@ def load_folder(folder: Path) -> tuple[Migration, ...]:
         raise MigrationsInvalid(
             f"{exc.filename}: cannot be read: {exc.strerror}", "Run this as somebody who may read the checkout."
         ) from exc
+
+
+def list_folder(folder: Path) -> tuple[FileName, ...]:
+    """Return the names of a folder's migrations, in order. Raises as `order` does, and `OSError`."""
+    return order([entry.name for entry in folder.iterdir() if entry.is_file()], shown(folder))
 
 
 def _refuse_folders(folder: Path, *, any_files: bool) -> None:

@@ -1,10 +1,13 @@
 """`apply_migrations.py` as an administrator runs it."""
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from databases import Connect, run_sql
@@ -117,6 +120,7 @@ def test_a_failure_is_told_with_all_that_mends_it(apply: Apply, database: str, f
         f'apply_migrations: migrations/{database}/002_second.sql:4: column "ids" does not exist (SQLSTATE 42703)',
         "  statement: SELECT 1",
         "             FROM a WHERE ids = 1",
+        "                          ^",
         '  hint:      Perhaps you meant to reference the column "a.id".',
         "  applied:   nothing of this file; the files before it are",
     ]
@@ -141,6 +145,11 @@ def test_databases_after_a_failure_are_not_tried(apply: Apply, database: str, fo
         (["--to", "nine"], "'nine' is not a number"),
         (["--status", "--dry-run"], "not allowed with"),
         (["--into", "x", "--folder", "."], "--into takes exactly one DATABASE"),
+        (["--resolve", "2", "maybe", "callmeback"], "'maybe' is neither applied nor retry"),
+        (["--resolve", "two", "retry", "callmeback"], "'two' is not a number"),
+        (["--resolve", "2", "retry", "--folder", "."], "--resolve takes exactly one DATABASE"),
+        (["--baseline", "2", "--status"], "not allowed with"),
+        (["--lock-timeout", "0"], "'0' is not a number of seconds"),
     ],
 )
 def test_wrong_usage_is_status_2(apply: Apply, arguments: list[str], words: str) -> None:
@@ -193,3 +202,152 @@ def test_help_teaches(apply: Apply) -> None:
     assert done.returncode == 0
     for word in ("one transaction", "PGPASSFILE", "--create", "examples:", "Exit status"):
         assert word in done.stdout
+
+
+NO_TRANSACTION = "-- apply: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY once ON a (n);\n"
+
+
+def test_a_half_is_told_refused_and_resolved(apply: Apply, cluster: Cluster, database: str, folder: Path) -> None:
+    """--status and the next run name the file, the index that it has left, and both ways on."""
+    (folder / "001_first.sql").write_text("CREATE TABLE a (n int);\nINSERT INTO a VALUES (1), (1);\n")
+    (folder / "002_second.sql").write_text(NO_TRANSACTION)
+    failed = apply("--folder", "migrations", "--create")
+    assert failed.returncode == 1
+    assert "002 second … stopped half-way" in failed.stdout
+    assert "002_second.sql:2: could not create unique index" in failed.stderr
+    for again in (apply("--folder", "migrations"), apply("--folder", "migrations", "--status")):
+        assert again.returncode == 1
+        assert "002 second has stopped half-way" in again.stderr
+        assert "DROP INDEX CONCURRENTLY public.once;" in again.stderr
+        assert "--resolve 002 retry" in again.stderr
+    assert "half-way (1 of 1)" in apply("--folder", "migrations", "--status").stdout
+    run_sql(cluster.dsn(database), "DROP INDEX once; TRUNCATE a")
+    resolved = apply("--folder", "migrations", "--resolve", "002", "retry", database)
+    assert (resolved.returncode, resolved.stdout) == (
+        0,
+        f"{database}: 002 is pending again, from its first statement\n",
+    )
+    assert "  1 migration applied in " in apply("--folder", "migrations").stdout
+
+
+def test_a_killed_run_outside_a_transaction_is_half_way(
+    environment: dict[str, str], apply: Apply, cluster: Cluster, database: str, folder: Path
+) -> None:
+    """Nobody was left to write it down afterwards: it was written down before."""
+    (folder / "001_first.sql").write_text("-- apply: no-transaction\nCREATE TABLE a ();\nSELECT pg_sleep(60);\n")
+    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        _until_sleeping(cluster, database)
+        running.kill()
+    again = apply("--folder", "migrations")
+    assert again.returncode == 1
+    assert "its statement 2 of 2 (line 3) had begun" in again.stderr
+    assert "the 1 before it are done" in again.stderr
+
+
+def test_an_existing_database_is_taken_over(apply: Apply, cluster: Cluster, database: str, folder: Path) -> None:
+    """What is there is recorded; --status says that it was not run."""
+    (folder / "001_first.sql").write_text("CREATE TABLE a ();")
+    (folder / "002_second.sql").write_text("CREATE TABLE b ();")
+    run_sql(cluster.dsn(), f"CREATE DATABASE {database}")
+    run_sql(cluster.dsn(database), "CREATE TABLE a ()")
+    taken = apply("--folder", "migrations", "--baseline", "001", database)
+    assert (taken.returncode, taken.stdout) == (0, f"{database}: 1 migration recorded as applied, and not run\n")
+    assert "  002 second … applied in " in apply("--folder", "migrations").stdout
+    assert "postgres (baseline)" in apply("--folder", "migrations", "--status").stdout
+
+
+def test_verify_shows_both_checksums(apply: Apply, database: str, folder: Path) -> None:
+    """Status 1, and what to do; status 0 where all is as it was."""
+    first = folder / "001_first.sql"
+    first.write_text("SELECT 1;")
+    apply("--folder", "migrations", "--create")
+    sound = apply("--folder", "migrations", "--verify")
+    assert (sound.returncode, sound.stdout) == (0, f"{database}: 1 applied as their files say, 0 not\n")
+    first.write_text("SELECT 2;")
+    changed = apply("--folder", "migrations", "--verify")
+    assert changed.returncode == 1
+    assert sha256(b"SELECT 1;").hexdigest() in changed.stderr
+    assert sha256(b"SELECT 2;").hexdigest() in changed.stderr
+
+
+def test_json_is_one_document_in_every_mode(apply: Apply, cluster: Cluster, database: str, folder: Path) -> None:
+    """Standard output is for the script alone; what is for people goes to standard error."""
+
+    def document(*arguments: str) -> tuple[int, bool, dict[str, Any]]:
+        done = apply("--folder", "migrations", "--json", *arguments)
+        told = json.loads(done.stdout)
+        [one] = told["databases"]
+        assert one["database"] == database
+        return done.returncode, told["ok"], one
+
+    (folder / "001_first.sql").write_text("CREATE TABLE a (n int);")
+    (folder / "002_second.sql").write_text(NO_TRANSACTION)
+    status, _, planned = document("--dry-run", "--create")
+    assert (status, planned["would_create"]) == (0, True)
+    assert [(entry["version"], entry["in_transaction"]) for entry in planned["pending"]] == [(1, True), (2, False)]
+    status, ok, applied = document("--create")
+    assert (status, ok, applied["created"], applied["error"]) == (0, True, True, None)
+    assert [entry["name"] for entry in applied["applied"]] == ["first", "second"]
+    (folder / "003_third.sql").write_text("SELECT 1,\n  nosuch;")
+    status, ok, failed = document()
+    assert (status, ok, failed["applied"]) == (1, False, [])
+    error = failed["error"]
+    assert (error["line"], error["code"], error["applied"]) == (2, "42703", "no")
+    assert error["file"].endswith("003_third.sql")
+    _, _, told = document("--status")
+    assert [entry["state"] for entry in told["migrations"]] == ["applied", "applied", "pending"]
+    assert told["migrations"][0]["applied_at"].endswith("Z")
+    assert document("--verify")[2]["verified"] == 2
+    run_sql(cluster.dsn(database), "TRUNCATE schema_migrations")
+    assert [entry["version"] for entry in document("--baseline", "2", database)[2]["recorded"]] == [1, 2]
+
+
+def test_json_of_a_folder_that_cannot_be_read_is_a_document_too(apply: Apply, folder: Path) -> None:
+    """A script gets its reason where it looks for it."""
+    (folder / "seed.sql").write_text("SELECT 1;")
+    done = apply("--folder", "migrations", "--json")
+    assert done.returncode == 1
+    assert "seed.sql has no number" in json.loads(done.stdout)["error"]["message"]
+
+
+def test_two_runs_that_create_a_database_at_once_apply_everything_once(
+    environment: dict[str, str], folder: Path
+) -> None:
+    """One creates, one waits and says for whom; both end well."""
+    for number in range(1, 6):
+        (folder / f"{number:03d}_step.sql").write_text(f"CREATE TABLE t{number} (); SELECT pg_sleep(0.05);")
+    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    runs = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(3)
+    ]
+    told = [run.communicate(timeout=60)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], told
+    assert "".join(told).count("applied in") == 6  # five files and one summary
+    assert sum("nothing is pending" in text for text in told) == 2
+    assert sum("created" in text for text in told) == 1
+    assert "waiting for its end" not in "".join(told) or "apply_migrations of postgres (pid " in "".join(told)
+
+
+def test_a_long_statement_is_shown_where_it_is_wrong(apply: Apply, folder: Path) -> None:
+    """Its beginning, and what stands around the mark."""
+    columns = "".join(f"  c{number} int,\n" for number in range(40))
+    (folder / "001_first.sql").write_text(f"CREATE TABLE a (\n{columns}  x varchr\n);\n")
+    done = apply("--folder", "migrations", "--create")
+    told = done.stderr.splitlines()
+    assert "001_first.sql:42: " in told[0]
+    assert told[1] == "  statement: CREATE TABLE a ("
+    assert told[told.index("               x varchr") + 1] == "                 ^"
+    assert len(told) < 15
+
+
+def _until_sleeping(cluster: Cluster, database: str) -> None:
+    """Return once a session of the database is in its pg_sleep."""
+    wait = f"""
+        DO $$ BEGIN
+          WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep') LOOP
+            PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+          END LOOP;
+        END $$"""
+    run_sql(cluster.dsn(), wait)

@@ -7,7 +7,8 @@ from administration import Folder, admin, tables
 from databases import MakeDatabase
 
 from proxy.embedded import Cluster
-from proxy.migrations.runner import MigrationFailed, migrate
+from proxy.migrations.failure import MigrationFailed
+from proxy.migrations.runner import migrate
 
 # As pg_dump writes it, in short; its guards are those of the releases since August 2025.
 DUMP = r"""--
