@@ -47,6 +47,16 @@ def fuzz(arguments: list[str]) -> NoReturn:
     start(PYTHON, CHECKOUT / "tests" / "hunt.py", *arguments)
 
 
+def bench(arguments: list[str]) -> NoReturn:
+    """Measure the gateway beside its peers."""
+    start(PYTHON, "-m", "benchmarks", *arguments)
+
+
+def profile(arguments: list[str]) -> NoReturn:
+    """Say where the gateway's time goes."""
+    start(PYTHON, "-m", "benchmarks.profile", *arguments)
+
+
 def python(arguments: list[str]) -> NoReturn:
     """Run the environment's Python where the caller stands."""
     start(PYTHON, *arguments)
@@ -93,6 +103,8 @@ COMMANDS = {
     "demo": Command(demo, "start PostgreSQL, an example schema and a gateway, and show them at work"),
     "test": Command(test, "run every test, on the embedded PostgreSQL and each installed one (arguments go to pytest)"),
     "fuzz": Command(fuzz, "hunt with mutants of the corpus for a misjudged statement (--seconds N, --seed S)"),
+    "bench": Command(bench, "measure the gateway beside bare proxies (--quick: under two minutes)"),
+    "profile": Command(profile, "say where the gateway's microseconds go in a workload: ./run profile W1"),
     "check": Command(check, "run the linters, the type checker and the import contracts"),
     "python": Command(python, "run the environment's Python, such as: ./run python -m proxy policy check"),
     "lock": Command(lock, "write requirements.lock anew from pyproject.toml (arguments go to uv pip compile)"),

@@ -1,0 +1,1 @@
+"""How fast the gateway is beside bare proxies, and where its time goes: `./run bench`, `./run profile W1`."""
