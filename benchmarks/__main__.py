@@ -3,18 +3,20 @@
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from benchmarks import machine, peers
+from benchmarks import large, machine, peers, scale
 from benchmarks.contestants import ABSENT, CONTESTANTS, Arena, Contestant
 from benchmarks.database import BenchDatabase
-from benchmarks.load import CONNECTIONS, find_generator
+from benchmarks.load import find_generator
 from benchmarks.machine import say
 from benchmarks.measure import FULL, QUICK, Plan, contest
 from benchmarks.plot import to_svg
 from benchmarks.processes import BenchFailed
-from benchmarks.report import Results, put_into, to_json, to_markdown
+from benchmarks.report import Circumstances, Results, put_into, section, to_json, to_markdown
 from benchmarks.summary import Run
 from benchmarks.workloads import WORKLOADS
 from proxy.embedded import EmbeddedFailed
@@ -32,6 +34,10 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         f"and writes to {UNPUBLISHED.relative_to(HERE.parent)}/.",
     )
     parser.add_argument("--quick", action="store_true", help="one short round, in under two minutes")
+    parser.add_argument(
+        "--scale", action="store_true", help="instead: the gateway alone, with many policies and tenants"
+    )
+    parser.add_argument("--large", action="store_true", help="instead: the gateway alone, with answers of 50 MB")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="such as W1,W4 (default: all)")
     parser.add_argument("--contestants", default=",".join(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)}")
     parser.add_argument("--modes", default="one,all", help="one process on one core, as many as cores (default: both)")
@@ -51,27 +57,28 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
 
 
 def main(words: list[str]) -> int:
-    """Run one contest. Exit status 1: there is nothing to measure, or not every answer was a good one."""
+    """Measure. Exit status 1: there is nothing to measure, or not every answer was a good one."""
     options = parse_arguments(words)
+    command = shlex.join(["./run", "bench", *words])
     try:
-        results = measure(options, shlex.join(["./run", "bench", *words]))
+        if options.scale:
+            return measure_scale(options, command)
+        if options.large:
+            return measure_large(options, command)
+        return measure_contest(options, command)
     except (BenchFailed, EmbeddedFailed) as exc:
         say(f"bench: {exc}")
         return 1
-    folder = options.output or (HERE if is_whole(options) else UNPUBLISHED)
-    publish(results, folder)
-    say(f"Written to {folder}")
-    return 1 if results.errors() else 0
 
 
 def is_whole(options: argparse.Namespace) -> bool:
-    """Say whether this is the contest that the page shows, rather than a look at a part of it."""
+    """Say whether this is what the page shows, rather than a look at a part of it."""
     parts = (options.workloads == [*WORKLOADS], options.contestants == [*CONTESTANTS], options.modes == ["one", "all"])
     return all(parts) and options.node == peers.NODE and not options.quick
 
 
-def measure(options: argparse.Namespace, command: str) -> Results:
-    """Do what the command line says. Raises `BenchFailed` and `EmbeddedFailed`."""
+def measure_contest(options: argparse.Namespace, command: str) -> int:
+    """Hold the contest and publish its results."""
     base = QUICK if options.quick else FULL
     plan = Plan(options.rounds or base.rounds, options.seconds or base.seconds, base.warm_up_s)
     chosen = [CONTESTANTS[name] for name in options.contestants]
@@ -80,28 +87,62 @@ def measure(options: argparse.Namespace, command: str) -> Results:
     present = [kind for kind in chosen if kind.absent() is None]
     runs: list[Run] = []
     with BenchDatabase() as database:
-        arena = Arena(database, find_generator(database.folder, own=options.own_load), database.folder, options.node)
+        arena = create_arena(database, options)
         for name in options.modes:
             workloads = [WORKLOADS[workload] for workload in options.workloads]
             runs += contest(arena, present, workloads, machine.modes()[name], plan)
-        versions = {kind.name: kind(arena).version() for kind in present}
-        generator, postgresql = arena.generator.name, machine.version_of(database.binaries.program("postgres"), "-V")
-    return Results(
-        made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        command=command,
-        machine={**machine.facts(), "PostgreSQL": postgresql, "load": generator},
-        plan=describe(plan),
-        titles=titles(present),
-        versions=versions,
-        absent={kind.title: kind.absent() or "" for kind in chosen if kind not in present} | ABSENT,
-        runs=runs,
-    )
+        results = Results(
+            circumstances(arena, command, f"{medians_of(plan.rounds)}, {plan.seconds:g} s a run."),
+            titles=titles(present),
+            versions={kind.name: kind(arena).version() for kind in present},
+            absent={kind.title: kind.absent() or "" for kind in chosen if kind not in present} | ABSENT,
+            runs=runs,
+        )
+    folder = folder_of(options)
+    (folder / "results.svg").write_text(to_svg(results), encoding="utf-8")
+    publish("results", to_markdown(results, "results.svg"), results, folder)
+    return 1 if results.errors() else 0
 
 
-def describe(plan: Plan) -> str:
-    """Say how much was measured."""
-    rounds = "One round" if plan.rounds == 1 else f"Medians of {plan.rounds} interleaved rounds"
-    return f"{rounds}, {plan.seconds:g} s a run, {CONNECTIONS} connections."
+def measure_scale(options: argparse.Namespace, command: str) -> int:
+    """Measure many policies and many tenants, and publish that."""
+    base = scale.QUICK if options.quick else scale.FULL
+    sizes = replace(base, rounds=options.rounds or base.rounds, seconds=options.seconds or base.seconds)
+    with BenchDatabase(scale.POSTGRESQL) as database:
+        arena = create_arena(database, options)
+        measured = scale.measure(arena, machine.modes()["one"], sizes)
+        plan = f"{medians_of(sizes.rounds)}, {sizes.seconds:g} s a run of W1."
+        lines = [*circumstances(arena, command, plan).to_markdown(), *scale.to_markdown(measured)]
+    publish("scale", lines, measured, folder_of(options))
+    return 1 if measured.errors else 0
+
+
+def measure_large(options: argparse.Namespace, command: str) -> int:
+    """Measure large answers beside small ones, and publish that."""
+    seconds = options.seconds or (2 if options.quick else 10)
+    with BenchDatabase() as database:
+        arena = create_arena(database, options)
+        measured = large.measure(arena, machine.modes()["one"], seconds)
+        lines = [*circumstances(arena, command, f"{seconds} s each.").to_markdown(), *large.to_markdown(measured)]
+    publish("large", lines, measured, folder_of(options))
+    return 0
+
+
+def create_arena(database: BenchDatabase, options: argparse.Namespace) -> Arena:
+    """Put together what all contestants share."""
+    return Arena(database, find_generator(database.folder, own=options.own_load), database.folder, options.node)
+
+
+def circumstances(arena: Arena, command: str, plan: str) -> Circumstances:
+    """Say what has to be known to read the numbers."""
+    postgresql = machine.version_of(arena.database.binaries.program("postgres"), "-V")
+    facts = {**machine.facts(), "PostgreSQL": postgresql, "load": arena.generator.name}
+    return Circumstances(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), command, facts, plan)
+
+
+def medians_of(rounds: int) -> str:
+    """Say how often it was measured."""
+    return "One round" if rounds == 1 else f"Medians of {rounds} interleaved rounds"
 
 
 def titles(present: list[type[Contestant]]) -> dict[str, str]:
@@ -113,18 +154,23 @@ def titles(present: list[type[Contestant]]) -> dict[str, str]:
     )
 
 
-def publish(results: Results, folder: Path) -> None:
-    """Write numbers, picture and page; print the page's section."""
+def folder_of(options: argparse.Namespace) -> Path:
+    """Return where to write; made if it is not there."""
+    folder: Path = options.output or (HERE if is_whole(options) else UNPUBLISHED)
     folder.mkdir(exist_ok=True)
-    section = to_markdown(results, "results.svg")
-    (folder / "results.json").write_bytes(to_json(results))
-    (folder / "results.svg").write_text(to_svg(results), encoding="utf-8")
+    return folder
+
+
+def publish(name: str, lines: list[str], results: Any, folder: Path) -> None:
+    """Write the numbers, and the page's section of this name; print that as well."""
+    (folder / f"{name}.json").write_bytes(to_json(results))
     if folder == HERE:
         page = HERE / "README.md"
-        page.write_text(put_into(page.read_text(encoding="utf-8"), section), encoding="utf-8")
+        page.write_text(put_into(page.read_text(encoding="utf-8"), name, lines), encoding="utf-8")
     else:
-        (folder / "results.md").write_text(section + "\n", encoding="utf-8")
-    print(section)
+        (folder / f"{name}.md").write_text(section(name, lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+    say(f"Written to {folder}")
 
 
 if __name__ == "__main__":

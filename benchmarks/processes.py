@@ -1,6 +1,7 @@
 """Programs that are measured: started on their cores, with their output in a file, and metered from outside."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,18 @@ class Service:
         """Return what it and its children have used so far."""
         return usage_of(self.pid)
 
+    def resident_bytes(self) -> int:
+        """Return the program's own resident memory, cheaply enough to ask all the time."""
+        return int(psutil.Process(self.pid).memory_info().rss)
+
+    def freeze(self) -> None:
+        """Let it do nothing at all until `thaw`, or `stop`."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def last_words(self) -> str:
         """Return the end of what it said."""
         return self.log.read_text(errors="replace")[-1500:].strip()
@@ -82,6 +95,7 @@ class Service:
     def stop(self) -> None:
         """Stop it. Harmless when it has ended."""
         self._process.terminate()
+        self.thaw()
         try:
             self._process.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:

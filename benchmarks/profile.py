@@ -125,7 +125,7 @@ def _sample(gateway: Gateway, workload: Workload, mode: Mode, seconds: int) -> s
     stacks = gateway.arena.folder / "stacks.txt"
     options = ["--format=raw", f"--rate={SAMPLES_PER_S}", f"--duration={seconds}", f"--output={stacks}"]
     with _running(gateway, workload, mode):
-        command = [program, "record", *options, f"--pid={gateway.pid}"]
+        command = [program, "record", *options, f"--pid={gateway.service.pid}"]
         spy = Service(command, {}, gateway.arena.folder / "py-spy.log", mode.other_cores)
         try:
             while spy.running:

@@ -8,24 +8,34 @@ import orjson
 
 from benchmarks.summary import Cell, Run, summarize
 
-BEGIN = "<!-- results: written by ./run bench -->"
-END = "<!-- end of results -->"
 _HEAD = "| | requests/s | times Express | p50 ms | p99 ms | p99, times Express | CPU µs a request | memory MiB |"
 _RULE = "|---|--:|--:|--:|--:|--:|--:|--:|"
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """Everything that one command has measured, and what has to be known to read it.
-
-    `titles` has a line for each mode, workload and contestant by name;
-    `absent` says who did not take part and why.
-    """
+class Circumstances:
+    """What has to be known to read numbers: when, by which command, on what, and how much was measured."""
 
     made: str
     command: str
     machine: Mapping[str, str]
     plan: str
+
+    def to_markdown(self) -> list[str]:
+        """Say it in two paragraphs."""
+        machine = "; ".join(f"{title}: {fact}" for title, fact in self.machine.items())
+        return [f"Made on {self.made} by `{self.command}`. {self.plan}", "", f"Machine: {machine}.", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Everything that one contest has measured.
+
+    `titles` has a line for each mode, workload and contestant by name;
+    `absent` says who did not take part and why.
+    """
+
+    circumstances: Circumstances
     titles: Mapping[str, str]
     versions: Mapping[str, str]
     absent: Mapping[str, str]
@@ -49,24 +59,10 @@ class Results:
         return [run for run in self.runs if run.sample.load.errors]
 
 
-def to_json(results: Results) -> bytes:
-    """Write down every run."""
-    document: dict[str, Any] = asdict(results)
-    return orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
-
-
-def to_markdown(results: Results, plot: str | None = None) -> str:
-    """Write the section of the page that the command made; `plot` is the file of the picture."""
+def to_markdown(results: Results, plot: str | None = None) -> list[str]:
+    """Lay the contest out in tables; `plot` is the file of the picture."""
     cells = summarize(results.runs)
-    machine = "; ".join(f"{title}: {fact}" for title, fact in results.machine.items())
-    lines = [
-        BEGIN,
-        "",
-        f"Made on {results.made} by `{results.command}`. {results.plan}",
-        "",
-        f"Machine: {machine}.",
-        "",
-    ]
+    lines = results.circumstances.to_markdown()
     if plot:
         lines += [f"![Requests a second of each contestant in each workload]({plot})", ""]
     for run in results.errors():
@@ -82,18 +78,33 @@ def to_markdown(results: Results, plot: str | None = None) -> str:
             ]
             lines += [f"| {name} | {reason} | | | | | | |" for name, reason in results.absent.items()]
             lines.append("")
-    lines += ["### Versions", ""]
-    lines += [f"- {results.titles[name]}: {version}" for name, version in results.versions.items()]
-    return "\n".join([*lines, "", END])
+    versions = [f"- {results.titles[name]}: {version}" for name, version in results.versions.items()]
+    return [*lines, "### Versions", "", *versions]
 
 
-def put_into(page: str, section: str) -> str:
-    """Return the page with the section in the place of the one it has. Raises ValueError where it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"the page has no {BEGIN} … {END}")
-    return before + section + after
+def to_json(results: Any) -> bytes:
+    """Write down a dataclass with all that is in it."""
+    return orjson.dumps(asdict(results), option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS) + b"\n"
+
+
+def section(name: str, lines: Sequence[str]) -> str:
+    """Return a part of a page between the marks that say that a command writes it."""
+    begin, end = _marks(name)
+    return "\n".join([begin, "", *lines, "", end])
+
+
+def put_into(page: str, name: str, lines: Sequence[str]) -> str:
+    """Return the page with a section in the place of the one it has. Raises ValueError where it has none."""
+    begin, end = _marks(name)
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"the page has no {begin} … {end}")
+    return before + section(name, lines) + after
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name}: written by ./run bench -->", f"<!-- end of {name} -->"
 
 
 def _row(title: str, cell: Cell) -> str:

@@ -23,10 +23,10 @@ class Gateway(HttpContestant):
 
     def __init__(self, arena: Arena) -> None:
         super().__init__(arena)
-        self._secret = secrets.token_hex(32)
+        self.secret = secrets.token_hex(32)
         policy = arena.database.policy
         claims = new_claims(policy.tenant, "default", time.time(), TOKEN_TTL_S, {"sub": "user-1"})
-        self.token = mint_token(claims, self._secret.encode())
+        self.token = mint_token(claims, self.secret.encode())
         self.policies = arena.folder / "policies"
         self.policies.mkdir(exist_ok=True)
         (self.policies / "shop.yaml").write_text(Path(policy.source).read_text(encoding="utf-8"), encoding="utf-8")
@@ -45,7 +45,7 @@ class Gateway(HttpContestant):
             "PROXY_DATABASE_URL": self.arena.database.server_url,
             "PROXY_PASSFILE": str(self.arena.database.passfile),
             "PROXY_POLICIES": str(self.policies),
-            "PROXY_JWT_SECRET": self._secret,
+            "PROXY_JWT_SECRET": self.secret,
             "PROXY_LISTEN": f"127.0.0.1:{self.port}",
             "PROXY_ADMIN_LISTEN": f"127.0.0.1:{free_port()}",
             "PROXY_WORKERS": str(mode.processes),

@@ -33,7 +33,7 @@ class HttpContestant(Contestant):
         self.token = secrets.token_hex(32)
         self.port = 0
         self._service: Service | None = None
-        self._mode: Mode | None = None
+        self._mode = Mode("none", "not started", 1)
 
     @abstractmethod
     def command(self) -> Sequence[str | Path]:
@@ -66,7 +66,7 @@ class HttpContestant(Contestant):
             with contextlib.suppress(OSError), contextlib.closing(self._connect()) as connection:
                 connection.connect()
                 return
-            time.sleep(0.05)
+            time.sleep(0.01)
         raise BenchFailed(f"{self.title} did not start: {self._service.last_words()}")
 
     def stop(self) -> None:
@@ -91,19 +91,17 @@ class HttpContestant(Contestant):
 
     def run(self, workload: Workload, seconds: float) -> Sample:
         """Have the load generator send this workload's requests, and read the meter before and after."""
-        if self._service is None or self._mode is None:
-            raise BenchFailed(f"{self.title} was not started")
-        before = self._service.usage()
+        before = self.service.usage()
         load = self.arena.generator.run(self.port, self.requests(workload), seconds, self._mode.other_cores)
-        after = self._service.usage()
+        after = self.service.usage()
         return Sample(load, after.cpu_s - before.cpu_s, after.memory_bytes)
 
     @property
-    def pid(self) -> int:
-        """The program's process id."""
+    def service(self) -> Service:
+        """The program. Raises `BenchFailed` where it was not started."""
         if self._service is None:
             raise BenchFailed(f"{self.title} was not started")
-        return self._service.pid
+        return self._service
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)

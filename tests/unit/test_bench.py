@@ -15,7 +15,7 @@ from benchmarks.load import Load, Request, parse_load, percentile
 from benchmarks.measure import rotated
 from benchmarks.plot import to_svg
 from benchmarks.processes import BenchFailed
-from benchmarks.report import BEGIN, END, Results, put_into, to_json, to_markdown
+from benchmarks.report import Circumstances, Results, put_into, section, to_json, to_markdown
 from benchmarks.summary import Run, summarize
 from benchmarks.workloads import WORKLOADS
 
@@ -43,7 +43,8 @@ def run(contestant: str, rate: float, number: int = 1, **more: Any) -> Run:
 def results(*runs: Run) -> Results:
     """Make the results of a contest."""
     titles = {"one": "One process", "W1": "a point read", "database-proxy": "**database-proxy**", "express": "Express"}
-    return Results("2025-11-21", "./run bench", {"cores": "2"}, "One round.", titles, {}, {"PostgREST": "no"}, runs)
+    circumstances = Circumstances("2025-11-21", "./run bench", {"cores": "2"}, "One round.")
+    return Results(circumstances, titles, {}, {"PostgREST": "no"}, runs)
 
 
 def test_a_generator_is_read_by_its_last_line() -> None:
@@ -128,15 +129,15 @@ def test_what_was_not_measured_is_left_open() -> None:
 
 def test_table_has_a_row_for_each_contestant_and_for_who_is_absent() -> None:
     """The table shows who ran, in the order of the titles, and says why somebody did not."""
-    markdown = to_markdown(results(run("express", 100), run("database-proxy", 450, p99_ms=1.0)), "results.svg")
-    rows = [line for line in markdown.splitlines() if line.startswith("| ")]
+    lines = to_markdown(results(run("express", 100), run("database-proxy", 450, p99_ms=1.0)), "results.svg")
+    rows = [line for line in lines if line.startswith("| ")]
     assert rows[1:] == [
         "| **database-proxy** | 450 | 4.50 | 0.50 | 1.00 | 0.50 | 1,111 | 50 |",
         "| Express | 100 | 1.00 | 1.00 | 2.00 | 1.00 | 5,000 | 50 |",
         "| PostgREST | no | | | | | | |",
     ]
-    assert "`./run bench`" in markdown
-    assert "errors" not in markdown
+    assert lines[0] == "Made on 2025-11-21 by `./run bench`. One round."
+    assert not any("errors" in line for line in lines)
 
 
 def test_errors_are_told_in_the_page() -> None:
@@ -148,10 +149,10 @@ def test_errors_are_told_in_the_page() -> None:
 
 def test_section_takes_the_place_of_the_old_one() -> None:
     """The page's own words around the results are kept."""
-    page = f"before\n{BEGIN}\nold\n{END}\nafter\n"
-    assert put_into(page, f"{BEGIN}\nnew\n{END}") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    page = f"before\n{section('results', ['old'])}\nbetween\n{section('scale', ['kept'])}\nafter\n"
+    assert put_into(page, "results", ["new"]) == page.replace("old", "new")
     with pytest.raises(ValueError, match="has no"):
-        put_into("no place", "new")
+        put_into("no place", "results", ["new"])
 
 
 def test_every_run_is_written_down() -> None:

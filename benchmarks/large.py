@@ -1,0 +1,176 @@
+"""`./run bench --large`: answers of 50 MB, while another client goes on with W1."""
+
+import http.client
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.contestants.base import Arena
+from benchmarks.contestants.gateway import Gateway
+from benchmarks.load import Load
+from benchmarks.machine import Mode, say
+from benchmarks.processes import BenchFailed
+from benchmarks.workloads import WORKLOADS
+
+ROWS, BYTES_A_ROW = 50_000, 1_024
+FILL = (
+    "TRUNCATE documents",
+    f"INSERT INTO documents SELECT i, repeat(md5(i::text), {BYTES_A_ROW // 32}) FROM generate_series(1, {ROWS}) i",
+)
+ALL = "SELECT id, body FROM documents"
+# The other client has a few connections, not a load: how long it waits is the question.
+CONNECTIONS = 4
+_POLL_S = 0.01
+
+
+class PulsingGateway(Gateway):
+    """The gateway with a pulse; its pauses are in `pauses` once it has stopped."""
+
+    name = "gateway-pulse"
+
+    @property
+    def pauses(self) -> Path:
+        """The file of the pauses."""
+        return self.arena.folder / "pauses.json"
+
+    def command(self) -> Sequence[str | Path]:
+        """Serve, with a pulse."""
+        return [sys.executable, "-m", "benchmarks.pulse", self.pauses, "serve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A time of W1 with or without large answers beside it; times in ms."""
+
+    load: Load
+    longest_pause_ms: float
+    answers: int = 0
+    answer_bytes: int = 0
+    answer_s: float = 0.0
+    memory_mib: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """What was measured; `memory_mib` of a spell is the most that the gateway had resident in it."""
+
+    alone: Spell
+    beside: Spell
+
+
+class Fetcher(threading.Thread):
+    """A client that fetches the large answer over and over, and watches the gateway's memory."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(daemon=True)
+        self.answers: list[tuple[int, float]] = []
+        self.failure: str | None = None
+        self.over = threading.Event()
+        self._gateway = gateway
+
+    def run(self) -> None:
+        """Fetch until it is over."""
+        headers = {"Authorization": f"Bearer {self._gateway.token}", "Content-Type": "application/json"}
+        body = json.dumps({"query": ALL})
+        while not self.over.is_set() and self.failure is None:
+            started = time.perf_counter()
+            connection = http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=60)
+            connection.request("POST", "/query", body, headers)
+            response = connection.getresponse()
+            size = 0
+            while part := response.read(1 << 20):
+                size += len(part)
+                last = part
+            connection.close()
+            if response.status != http.HTTPStatus.OK:
+                self.failure = f"the large answer was {response.status}: {last[:300]!r}"
+            self.answers.append((size, time.perf_counter() - started))
+
+
+@contextmanager
+def _peak(gateway: Gateway) -> Iterator[list[int]]:
+    """Watch a gateway's resident memory; the list has the most there was."""
+    most, over = [gateway.service.resident_bytes()], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_POLL_S):
+            most[0] = max(most[0], gateway.service.resident_bytes())
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield most
+    finally:
+        over.set()
+        thread.join()
+
+
+def measure(arena: Arena, mode: Mode, seconds: float) -> Large:
+    """Measure W1 alone and beside large answers. Raises `BenchFailed`."""
+    arena.database.run(*FILL)
+    arena.database.pin(mode.other_cores)
+    gateway = PulsingGateway(arena)
+    gateway.start(mode)
+    try:
+        requests = gateway.requests(WORKLOADS["W1"])
+
+        def load() -> Load:
+            return arena.generator.run(gateway.port, requests, seconds, mode.other_cores, connections=CONNECTIONS)
+
+        load()
+        say("W1 alone")
+        began = time.monotonic()
+        with _peak(gateway) as least:
+            alone = load()
+        between = time.monotonic()
+        say(f"W1 beside answers of {ROWS * BYTES_A_ROW / 1e6:.0f} MB")
+        fetcher = Fetcher(gateway)
+        with _peak(gateway) as most:
+            fetcher.start()
+            beside = load()
+            fetcher.over.set()
+            fetcher.join(120)
+        ended = time.monotonic()
+    finally:
+        gateway.stop()
+    if fetcher.failure or not fetcher.answers:
+        raise BenchFailed(fetcher.failure or "there was no large answer in time")
+    pauses = json.loads(gateway.pauses.read_text(encoding="utf-8"))
+    sizes, times = zip(*fetcher.answers, strict=True)
+    return Large(
+        Spell(alone, longest(pauses, began, between), memory_mib=least[0] / 2**20),
+        Spell(
+            beside,
+            longest(pauses, between, ended),
+            answers=len(sizes),
+            answer_bytes=max(sizes),
+            answer_s=sum(times) / len(times),
+            memory_mib=most[0] / 2**20,
+        ),
+    )
+
+
+def longest(pauses: Sequence[Sequence[float]], began: float, ended: float) -> float:
+    """Return the longest of the pauses in a time, in ms."""
+    return max((pause for when, pause in pauses if began <= when <= ended), default=0.0) * 1000
+
+
+def to_markdown(large: Large) -> list[str]:
+    """Lay it out in a table."""
+    lines = [
+        "| W1 | requests/s | p50 ms | p99 ms | loop's longest pause ms | most memory MiB |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for title, spell in (("alone", large.alone), ("beside large answers", large.beside)):
+        load = spell.load
+        lines.append(
+            f"| {title} | {load.requests / load.seconds:,.0f} | {load.p50_ms:.2f} | {load.p99_ms:.2f} "
+            f"| {spell.longest_pause_ms:.0f} | {spell.memory_mib:.0f} |"
+        )
+    answers, size, taken = large.beside.answers, large.beside.answer_bytes / 1e6, large.beside.answer_s
+    return [*lines, "", f"{answers} answers of {size:.0f} MB, {taken:.2f} s each; W1 on {CONNECTIONS} connections."]
