@@ -5,8 +5,9 @@ from html import escape
 from benchmarks.report import Results
 from benchmarks.summary import Cell, summarize
 
-_PANEL_WIDTH, _BAR, _GAP, _LABELS, _VALUES = 440, 16, 6, 190, 100
-_MARGIN, _HEAD = 16, 30
+# Pixels. A panel is a title, and for each bar a label, the bar, and its value behind it.
+_PANEL_WIDTH, _LABEL_WIDTH, _LONGEST_BAR = 440, 96, 180
+_BAR, _GAP, _SPACE, _MARGIN, _HEAD = 16, 6, 6, 16, 26
 _OURS = "database-proxy"
 
 
@@ -36,17 +37,16 @@ def to_svg(results: Results) -> str:
 
 def _panel(title: str, bars: list[tuple[str, Cell]]) -> str:
     longest = max((cell.rate for _, cell in bars), default=1) or 1
-    room = _PANEL_WIDTH - _LABELS - _VALUES - 2 * _MARGIN
     parts = [f'<text y="12" font-weight="bold">{escape(title)}</text>']
     for number, (name, cell) in enumerate(bars):
         top = _HEAD + number * (_BAR + _GAP)
-        baseline, length = top + _BAR - 4, cell.rate / longest * room
+        baseline, length = top + _BAR - 4, cell.rate / longest * _LONGEST_BAR
         colour = "#1b6ca8" if name == _OURS else "#b8bfc6"
         ratio = "" if cell.ratio is None else f" ({cell.ratio:.1f}x)"
         value = f"{cell.rate:,.0f}{ratio}, {cell.p99_ms:.1f} ms"
         parts += [
-            f'<text x="{_LABELS - 100}" y="{baseline}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="{_LABELS - 94}" y="{top}" width="{length:.1f}" height="{_BAR}" fill="{colour}"/>',
-            f'<text x="{_LABELS - 88 + length:.1f}" y="{baseline}">{escape(value)}</text>',
+            f'<text x="{_LABEL_WIDTH - _SPACE}" y="{baseline}" text-anchor="end">{escape(name)}</text>',
+            f'<rect x="{_LABEL_WIDTH}" y="{top}" width="{length:.1f}" height="{_BAR}" fill="{colour}"/>',
+            f'<text x="{_LABEL_WIDTH + length + _SPACE:.1f}" y="{baseline}">{escape(value)}</text>',
         ]
     return "\n".join(parts)

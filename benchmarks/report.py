@@ -68,7 +68,7 @@ def to_markdown(results: Results, plot: str | None = None) -> list[str]:
     for run in results.errors():
         lines += [f"**{run.contestant}, {run.workload}, round {run.round}: {run.sample.load.errors} errors.**", ""]
     for mode in results.modes():
-        lines += [f"### {results.titles[mode]}", ""]
+        lines += [f"### {results.titles[mode]}", "", *_headline(results, mode, cells), ""]
         for workload in results.workloads():
             lines += [f"**{workload}**: {results.titles[workload]}", "", _HEAD, _RULE]
             lines += [
@@ -105,6 +105,17 @@ def put_into(page: str, name: str, lines: Sequence[str]) -> str:
 
 def _marks(name: str) -> tuple[str, str]:
     return f"<!-- {name}: written by ./run bench -->", f"<!-- end of {name} -->"
+
+
+def _headline(results: Results, mode: str, cells: Mapping[tuple[str, str, str], Cell]) -> list[str]:
+    """Return the ratios of all workloads side by side."""
+    workloads = results.workloads()
+    lines = [f"| requests/s, times Express | {' | '.join(workloads)} |", f"|---|{'--:|' * len(workloads)}"]
+    for contestant in results.contestants():
+        ratios = (cells.get((mode, workload, contestant)) for workload in workloads)
+        texts = ("-" if cell is None else _times(cell.ratio) for cell in ratios)
+        lines.append(f"| {results.titles[contestant]} | {' | '.join(texts)} |")
+    return lines
 
 
 def _row(title: str, cell: Cell) -> str:
