@@ -33,8 +33,8 @@ from proxy.vetting.verdict import Verdict
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/acceptance")]
 
-from databases import run_sql  # noqa: E402 - the tests' own gateways and databases
-from gateways import SCHEMA, Gateway, World  # noqa: E402
+from databases import run_sql  # type: ignore[import-not-found]  # noqa: E402 - the tests' own gateways and databases
+from gateways import SCHEMA, Gateway, World  # type: ignore[import-not-found]  # noqa: E402
 
 POLICY = parse_policy(
     """\

@@ -32,7 +32,9 @@ from proxy.tenants.health import Health
 from proxy.tenants.registry import Tenants
 from proxy.verdicts import Verdicts
 from proxy.vetter.vetter import Vetter
+from proxy.wire.caller import AsgiCaller
 from proxy.wire.head import Head, Receive
+from proxy.wire.protocol import Answer
 from proxy.wire.response import Response, Send, render_refusal
 
 Scope = MutableMapping[str, Any]
@@ -49,7 +51,7 @@ class QueryRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, unless its caller is gone."""
         head = Head(scope["headers"])
-        response = await self._gateway.answer(head, receive)
+        response = await self._gateway.answer(AsgiCaller(head, receive))
         if response is not None:
             await response.send(send, head.request_id)
 
@@ -146,9 +148,10 @@ def _json(status: int, document: dict[str, Any]) -> StarletteResponse:
 
 @dataclass(frozen=True, slots=True)
 class Applications:
-    """The two applications of one process, and what a SIGHUP does to them."""
+    """The two applications of one process, the hot route's short way in, and what a SIGHUP does to them."""
 
     public: Application
+    answer: Answer
     admin: Application
     reload: Callable[[], None]
 
@@ -181,7 +184,9 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     def problems() -> list[str]:
         return [*authentication.problems(), *vetter.problems()]
 
-    return Applications(Front(gateway, health, lifespan), create_admin(health, problems), tenants.refresh)
+    return Applications(
+        Front(gateway, health, lifespan), gateway.answer, create_admin(health, problems), tenants.refresh
+    )
 
 
 def _report_control(problem: str | None) -> None:

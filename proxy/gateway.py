@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter, time
 from typing import assert_never
 
-from proxy.database.execute import Result
+from proxy.database.results import Result
 from proxy.errors import Refusal, StatementFailed
 from proxy.identity.principal import Principal
 from proxy.telemetry import events
@@ -19,8 +19,8 @@ from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
 from proxy.verdicts import Verdicts
 from proxy.vetting.verdict import Allowed, Denied
-from proxy.wire.head import ClientGone, Head, Receive, read_body
-from proxy.wire.presence import while_present
+from proxy.wire.caller import Caller
+from proxy.wire.head import ClientGone, Head
 from proxy.wire.query import Query, parse_query
 from proxy.wire.response import Response, render_refusal, render_result
 from proxy.wire.statuses import meaning_of, refusal_of
@@ -49,24 +49,24 @@ class Gateway:
         self._verdicts = verdicts
         self._max_request_bytes = max_request_bytes
 
-    async def query(self, head: Head, receive: Receive, record: Record) -> Response:
+    async def query(self, caller: Caller, record: Record) -> Response:
         """Serve one `POST /query`. Raises Refusal, StatementFailed and ClientGone."""
-        principal = await self._identify(head, record)
+        principal = await self._identify(caller.head, record)
         tenant = self._find_tenant(principal)
         with tenant.admitted():
-            query = await self._read(head, receive)
-            async with while_present(receive):
+            query = await self._read(caller)
+            with caller.present():
                 allowed = await self._vet(tenant, principal, query, record)
                 result = await self._execute(tenant, principal, allowed, query, record)
         record.rows = result.row_count
-        return render_result(result)
+        return await render_result(result)
 
-    async def answer(self, head: Head, receive: Receive) -> Response | None:
+    async def answer(self, caller: Caller) -> Response | None:
         """Serve one `POST /query`, whatever comes of it, and tell of it. None: the caller is gone."""
-        record = Record(head.request_id, perf_counter())
+        record = Record(caller.head.request_id, perf_counter())
         response: Response | None = None
         try:
-            response = await self.query(head, receive, record)
+            response = await self.query(caller, record)
         except Refusal as refusal:
             response = _refuse(refusal, record)
         except StatementFailed as failed:
@@ -77,7 +77,7 @@ class Gateway:
             # The server stops, and this request has outlasted its patience.
             response = _refuse(_stopping(record), record)
         except Exception as exc:  # noqa: BLE001 - the caller gets an answer even to our own bug
-            events.internal_error(exc, head.request_id)
+            events.internal_error(exc, caller.head.request_id)
             response = _refuse(_bug(record), record)
         if response is not None:
             record.status, record.bytes_out = response.status, len(response.body)
@@ -96,9 +96,9 @@ class Gateway:
             raise Refusal("tenant-unknown", "there is no policy for the token's tenant", hint=_ASK_OWNER)
         return tenant
 
-    async def _read(self, head: Head, receive: Receive) -> Query:
-        head.check_body(self._max_request_bytes)
-        return parse_query(await read_body(receive, self._max_request_bytes))
+    async def _read(self, caller: Caller) -> Query:
+        caller.head.check_body(self._max_request_bytes)
+        return parse_query(await caller.read_body(self._max_request_bytes))
 
     async def _vet(self, tenant: Tenant, principal: Principal, query: Query, record: Record) -> Allowed:
         """Judge the statement. Raises Refusal `statement-denied`."""

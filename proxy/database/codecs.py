@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-import orjson
+import msgspec
 from asyncpg import Connection
 
 from proxy.database import arrays
@@ -28,7 +28,7 @@ LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem
 """
 
 _DECODERS: Final[Mapping[int, Decode]] = {
-    16: "t".__eq__,  # bool
+    16: {"t": True, "f": False}.__getitem__,
     21: int,
     23: int,
     700: decode_float,
@@ -37,6 +37,7 @@ _DECODERS: Final[Mapping[int, Decode]] = {
     1184: decode_timestamptz,
 }
 _JSON: Final = frozenset({114, 3802})
+_TEXT: Final = 25
 # The driver's own codecs of these types are plain text already, and faster.
 _ALREADY_TEXT: Final = frozenset({19, 25, 1042, 1043})
 
@@ -80,11 +81,11 @@ class Types:
             return replace(self.form(row.base), name=row.name)
         if row.is_array:
             element = self.form(row.element)
-            decode = partial(arrays.parse, decode=element.decode, delimiter=row.delimiter)
+            decode = partial(arrays.parse, decode=element.decode or str, delimiter=row.delimiter)
             return Form(row.name, "array", decode, element, row.delimiter)
         if row.oid in _JSON:
-            return Form(row.name, "json", orjson.Fragment)
-        return Form(row.name, "scalar", _DECODERS.get(row.oid, str))
+            return Form(row.name, "json", msgspec.Raw)
+        return Form(row.name, "scalar", _DECODERS.get(row.oid))
 
 
 async def load_types(connection: Connection) -> Types:
@@ -98,8 +99,8 @@ def _row(record: Any) -> TypeRow:
 
 
 def register(connection: Connection, types: Types) -> None:
-    """Make one connection send and receive every type as text, decoded to its JSON form."""
+    """Make one connection send and receive every type as text."""
     settings = connection._protocol.get_settings()  # noqa: SLF001 - see the module's docstring
     for oid, row in types.rows.items():
         if oid not in _ALREADY_TEXT:
-            settings.add_python_codec(oid, row.name, row.schema, [], "scalar", str, types.form(oid).decode, "text")
+            settings.set_builtin_type_codec(oid, row.name, row.schema, "scalar", _TEXT, "text")

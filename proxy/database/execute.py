@@ -7,7 +7,6 @@ half-told. `applied` is a fact: an error that PostgreSQL reports means that
 it rolled back; only a connection lost after a write went out is `unknown`.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ import asyncpg
 
 from proxy.database import faults, prelude
 from proxy.database.pools import TenantPool
-from proxy.database.session import Field, Session, Statement
+from proxy.database.results import Result
+from proxy.database.session import Session, Statement
 from proxy.database.values import bind
 from proxy.errors import Applied, Refusal, StatementFailed
 from proxy.vetting.verdict import Allowed
@@ -27,19 +27,6 @@ from proxy.vetting.verdict import Allowed
 _AFTER_ITS_CLOCK_S: Final = 0.5
 # A plan that no longer fits its tables, or whose parameters' types have changed.
 _STALE: Final = ("0A000", "26000", "42")
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a statement returned; `rows` are dicts, or tuples in array mode, of values ready for orjson.
-
-    `command` is the first word of PostgreSQL's command tag, `row_count` the number in it.
-    """
-
-    columns: Sequence[Field]
-    rows: list[Any]
-    row_count: int | None
-    command: str
 
 
 @dataclass(slots=True)
@@ -53,11 +40,9 @@ class _Job:
     max_rows: int
     max_bytes: int
     may_write: bool
+    array_mode: bool
     texts: Sequence[str | None] = ()
     applied_if_lost: Applied = "no"
-
-
-_Answer = tuple[Statement, list[Any], bytes]
 
 
 async def execute(  # noqa: PLR0913 - the limits of one statement, each by its name
@@ -79,24 +64,23 @@ async def execute(  # noqa: PLR0913 - the limits of one statement, each by its n
     limit (`result-too-large`, nothing applied), a pool that is full, and a
     server that does not answer. Cancelled, it has PostgreSQL cancel too.
     """
-    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, allowed.may_write)
+    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, allowed.may_write, array_mode)
     session = await pool.acquire()
     try:
-        statement, rows, tag = await _supervise(pool, session, job)
+        return await _supervise(pool, session, job)
     except _WasDeadAlready:
-        statement, rows, tag = await _supervise(pool, await pool.acquire(), job)
-    return _result(statement, rows, tag, array_mode)
+        return await _supervise(pool, await pool.acquire(), job)
 
 
 class _WasDeadAlready(Exception):  # noqa: N818 - not the statement's failure
     """A kept connection was found dead, and nothing that changes data was sent: a new one may try once more."""
 
 
-async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:
+async def _supervise(pool: TenantPool, session: Session, job: _Job) -> Result:
     """Run the job within its time, hand the session back, and say what went wrong in the caller's terms."""
     session.sound = False
     own_clock_s = _AFTER_ITS_CLOCK_S if job.timeout_s * 1000 >= pool.statement_timeout_ms else 0.0
-    timer = asyncio.get_running_loop().call_later(job.timeout_s + own_clock_s, session.expire)
+    pool.deadlines.set(session, job.timeout_s + own_clock_s, session.expire)
     try:
         return await _attempt(session, job)
     except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
@@ -108,7 +92,7 @@ async def _supervise(pool: TenantPool, session: Session, job: _Job) -> _Answer:
     except asyncpg.PostgresError as exc:
         raise await _failed(session, job, exc) from exc
     finally:
-        timer.cancel()
+        pool.deadlines.clear(session)
         session.sound = session.sound and not session.expired
         if session.closed and session.meter.tripped is None:
             pool.drop_idle()
@@ -121,7 +105,7 @@ def _may_try_again(session: Session, job: _Job, error: BaseException) -> bool:
     return not (session.fresh or ended_by_us or _last_word(error) is not None or job.may_write)
 
 
-async def _attempt(session: Session, job: _Job) -> _Answer:
+async def _attempt(session: Session, job: _Job) -> Result:
     """Run the statement; once more with a new plan if an old one did not fit: nothing was applied then."""
     old = session.cached(job.allowed.sql)
     if old is not None:
@@ -141,7 +125,7 @@ def _is_stale(error: asyncpg.PostgresError) -> bool:
     return code.startswith(_STALE) or (code == "XX000" and str(error).startswith("cache lookup failed"))
 
 
-async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
+async def _run(session: Session, job: _Job, statement: Statement) -> Result:
     try:
         job.texts = bind(statement.forms, job.parameters)
         before = prelude.change_settings(session.settings, job.settings)
@@ -149,7 +133,7 @@ async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
         await session.settle()
         session.sound = True
         raise
-    if job.may_write and statement.fields:
+    if job.may_write and statement.shape.columns:
         return await _run_in_transaction(session, job, statement, prelude.BEGIN + before)
     job.applied_if_lost = "unknown" if job.may_write else "no"
     rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
@@ -157,10 +141,10 @@ async def _run(session: Session, job: _Job, statement: Statement) -> _Answer:
     session.sound = True
     if len(rows) > job.max_rows:
         raise _too_many_rows(job)
-    return statement, rows, tag
+    return _result(session, job, statement, rows, tag)
 
 
-async def _run_in_transaction(session: Session, job: _Job, statement: Statement, before: bytes) -> _Answer:
+async def _run_in_transaction(session: Session, job: _Job, statement: Statement, before: bytes) -> Result:
     """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
     rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
     if len(rows) > job.max_rows:
@@ -171,7 +155,7 @@ async def _run_in_transaction(session: Session, job: _Job, statement: Statement,
     await session.command("COMMIT")
     session.remember(job.settings, certain=not job.may_write)
     session.sound = True
-    return statement, rows, tag
+    return _result(session, job, statement, rows, tag)
 
 
 async def _roll_back(session: Session) -> None:
@@ -221,11 +205,10 @@ def _too_large(message: str, limit: str) -> Refusal:
     return Refusal(error="result-too-large", message=message, hint=hint)
 
 
-def _result(statement: Statement, rows: list[Any], tag: bytes, array_mode: bool) -> Result:
+def _result(session: Session, job: _Job, statement: Statement, rows: list[Any], tag: bytes) -> Result:
     command, row_count = _read_tag(tag)
-    names = statement.names
-    shaped = [tuple(row) for row in rows] if array_mode else [dict(zip(names, row, strict=True)) for row in rows]
-    return Result(statement.fields, shaped, row_count, command)
+    size = session.meter.received
+    return Result(statement.shape, rows, row_count, command, size=size, array_mode=job.array_mode)
 
 
 @lru_cache(maxsize=1024)

@@ -22,11 +22,13 @@ class Meter(asyncio.Protocol):
         self._transport: Final = transport
         self._feed: Final = inner.data_received
         self.tripped: Literal["bytes", "rows"] | None = None
+        self._bytes_left = self._max_bytes = _NO_LIMIT
+        self.received = 0
         self.stop()
 
     def start(self, max_bytes: int, max_rows: int) -> None:
         """Set the limits for one answer; call it between two answers, when nothing is under way."""
-        self._bytes_left = max_bytes
+        self._bytes_left = self._max_bytes = max_bytes
         self._rows_left = max_rows
         self._unwalked: list[bytes] = []
         self._unwalked_bytes = 0
@@ -34,7 +36,8 @@ class Meter(asyncio.Protocol):
         self._header = b""
 
     def stop(self) -> None:
-        """Lift the limits: what follows is not an answer to a tenant's statement."""
+        """Lift the limits: what follows is not an answer to a tenant's statement. `received` is the answer's bytes."""
+        self.received = self._max_bytes - self._bytes_left
         self.start(_NO_LIMIT, _NO_LIMIT)
 
     def data_received(self, data: bytes) -> None:

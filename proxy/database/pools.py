@@ -8,12 +8,15 @@ cancelled statement, an error of the server's own) closes it.
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
+from time import monotonic
 from typing import Final
 
 import asyncpg
 
 from proxy.database.catalog import load_catalog
 from proxy.database.codecs import Types, load_types
+from proxy.database.deadlines import Deadlines
 from proxy.database.faults import SYNTAX_ERROR, translate
 from proxy.database.rights import excess
 from proxy.database.session import Session
@@ -68,6 +71,7 @@ class TenantPool:
         self._waiters: deque[asyncio.Future[Session | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
         self._types: Types | None = None
+        self.deadlines: Final = Deadlines()
 
     @property
     def in_use(self) -> int:
@@ -94,15 +98,15 @@ class TenantPool:
         """Return a session handed over by `release`, or None for room to open one, counted already."""
         waiter: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
+        self.deadlines.set(waiter, self._server.wait_s, partial(_give_up, waiter))
         try:
-            async with asyncio.timeout(self._server.wait_s):
-                return await waiter
-        except (TimeoutError, asyncio.CancelledError) as exc:
-            if waiter.done() and not waiter.cancelled():
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
                 self._pass_on(waiter.result())
-            if isinstance(exc, TimeoutError):
-                raise _overloaded() from exc
             raise
+        finally:
+            self.deadlines.clear(waiter)
 
     def _pass_on(self, session: Session | None) -> None:
         """Give a session, or the room for one, to whoever has waited longest."""
@@ -114,7 +118,7 @@ class TenantPool:
         if session is None:
             self._open -= 1
         else:
-            session.idle_since = asyncio.get_running_loop().time()
+            session.idle_since = monotonic()
             self._idle.append(session)
 
     async def _connect(self) -> Session:
@@ -178,7 +182,7 @@ class TenantPool:
 
     def trim(self) -> None:
         """Close the connections that have been idle for longer than the server's `max_idle_s`: call it now and then."""
-        oldest = asyncio.get_running_loop().time() - self._server.max_idle_s
+        oldest = monotonic() - self._server.max_idle_s
         while self._idle and self._idle[0].idle_since < oldest:
             self._close(self._idle.popleft())
 
@@ -262,6 +266,11 @@ class TenantPool:
             raise _unavailable(exc) from exc
         finally:
             self.release(session)
+
+
+def _give_up(waiter: asyncio.Future[Session | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(_overloaded())
 
 
 def _overloaded() -> Refusal:

@@ -23,26 +23,19 @@ from asyncpg import connect_utils
 
 from proxy.database.codecs import Types, load_types, register
 from proxy.database.meter import Meter
+from proxy.database.results import Field, Shape
 from proxy.database.values import Form
 from proxy.errors import Refusal
 
 _GRACE_S: Final = 2.0  # from a cancel request to PostgreSQL's answer
 
 
-class Field(NamedTuple):
-    """One column of a result; a domain is reported as its base type."""
-
-    name: str
-    type_oid: int
-
-
 class Statement(NamedTuple):
-    """A prepared statement of one session: its parameters' forms, and the columns of its result."""
+    """A prepared statement of one session: its parameters' forms, and the shape of its result."""
 
     state: Any
     forms: tuple[Form, ...]
-    fields: tuple[Field, ...]
-    names: tuple[str, ...]
+    shape: Shape
 
 
 class Session:
@@ -110,9 +103,9 @@ class Session:
         return statement
 
     def _describe(self, state: Any) -> Statement:
-        fields = tuple(Field(column.name, column.type.oid) for column in state._get_attributes())
+        columns = [Field(column.name, column.type.oid) for column in state._get_attributes()]
         forms = tuple(self.types.form(parameter.oid) for parameter in state._get_parameters())
-        return Statement(state, forms, fields, tuple(field.name for field in fields))
+        return Statement(state, forms, Shape(columns, [self.types.form(column.type_oid).decode for column in columns]))
 
     async def forget(self, sql: str) -> None:
         """Deallocate a prepared statement."""

@@ -5,11 +5,12 @@ parameter's value, a token, a password or a statement's text, so none can get
 into a log. `docs/logs-and-metrics.md` lists them; a test compares the sets.
 """
 
+import logging
 from collections.abc import Sequence
 
 import structlog
 
-from proxy.telemetry import metrics
+from proxy.telemetry import lines, metrics
 from proxy.telemetry.lines import describe_exception
 from proxy.telemetry.record import Record
 
@@ -37,24 +38,23 @@ def request_served(record: Record) -> None:
     metrics.count_request(tenant, record.status, record.verdict or "", record.duration_ms / 1000)
     if record.rule is not None:
         metrics.count_denial(tenant, record.rule, "observed" if record.verdict == "observed" else "denied")
-    log = _log.error if record.status == 500 else _log.info
-    log(
-        "request_served",
-        request_id=record.request_id,
-        tenant=record.tenant,
-        role=record.role,
-        credential=record.credential_id,
-        fingerprint=record.fingerprint,
-        command=record.command,
-        verdict=record.verdict,
-        rule=record.rule,
-        status=record.status,
-        error=record.error,
-        sqlstate=record.sqlstate,
-        duration_ms=round(record.duration_ms, 3),
-        rows=record.rows,
-        bytes_out=record.bytes_out,
-    )
+    fields = {
+        "request_id": record.request_id,
+        "tenant": record.tenant,
+        "role": record.role,
+        "credential": record.credential_id,
+        "fingerprint": record.fingerprint,
+        "command": record.command,
+        "verdict": record.verdict,
+        "rule": record.rule,
+        "status": record.status,
+        "error": record.error,
+        "sqlstate": record.sqlstate,
+        "duration_ms": round(record.duration_ms, 3),
+        "rows": record.rows,
+        "bytes_out": record.bytes_out,
+    }
+    lines.write(logging.ERROR if record.status == 500 else logging.INFO, "request_served", fields)
 
 
 def vetting_failed(reason: str | None, tenant: str, request_id: str) -> None:

@@ -6,8 +6,6 @@ is refused: the second wall would have a hole.
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -15,8 +13,9 @@ import orjson
 
 from proxy.admission.queue import Queue
 from proxy.admission.rate import Rate
-from proxy.database.execute import Result, execute
+from proxy.database.execute import execute
 from proxy.database.pools import TenantPool
+from proxy.database.results import Result
 from proxy.errors import Refusal, StatementFailed
 from proxy.identity.principal import Principal
 from proxy.policy.ddl import ROLE_SETTING, role_aware
@@ -35,6 +34,22 @@ RECHECK_AFTER_S = 5.0
 _NAMES_NOT_THERE = frozenset({"42P01", "42703"})
 
 
+class _Admitted:
+    """What `admitted` counted in is counted out at the end of the block, whatever happens. One serves all requests."""
+
+    __slots__ = ("_queue",)
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+
+    def __enter__(self) -> None:
+        """Be inside."""
+
+    def __exit__(self, *_: object) -> None:
+        """Leave."""
+        self._queue.leave()
+
+
 class Tenant:
     """A policy in force. Replaced as a whole when its file changes; the pool is handed on where it still fits.
 
@@ -50,6 +65,7 @@ class Tenant:
         self.second_reader = second_reader
         self._rate = Rate(policy.limits.rate_per_s * share, policy.limits.rate_burst * share)
         self._queue = Queue(pool.size)
+        self._inside = _Admitted(self._queue)
         self._role_aware = role_aware(policy)
         self._catalog: Catalog | None = None
         self._refused: tuple[str, ...] = ()
@@ -77,18 +93,14 @@ class Tenant:
             await self._look_once()
         return await self.catalog()
 
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
+    def admitted(self) -> "_Admitted":
         """Let one request in for as long as the block lasts. Raises Refusal `rate-limited`, `overloaded`."""
         wait_s = self._rate.take(monotonic())
         if wait_s:
             raise _too_often(wait_s)
         if not self._queue.enter():
             raise _too_many()
-        try:
-            yield
-        finally:
-            self._queue.leave()
+        return self._inside
 
     def settings_for(self, principal: Principal) -> dict[str, str]:
         """Return the session settings of a principal's statements.

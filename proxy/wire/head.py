@@ -6,12 +6,12 @@ RFC 6750 for the token.
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from proxy.errors import Refusal
+from proxy.wire.request_ids import new_request_id
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -49,7 +49,7 @@ class Head:
             elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
                 self.request_id = value.decode("ascii")
         if not self.request_id:
-            self.request_id = os.urandom(16).hex()
+            self.request_id = new_request_id()
 
     def token(self) -> str:
         """Return the bearer token (RFC 6750 §2.1).

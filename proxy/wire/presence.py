@@ -10,7 +10,7 @@ from proxy.wire.head import ClientGone, Receive
 WATCH_AFTER_S = 0.02
 
 
-class while_present:  # noqa: N801 - reads as a clause: `async with while_present(receive):`
+class while_present:  # noqa: N801 - reads as a clause: `with while_present(receive):`
     """Run a block for as long as the caller is there; when it goes, cancel the block and raise ClientGone.
 
     The request's body must have been read: whatever `receive` then gives is
@@ -22,7 +22,7 @@ class while_present:  # noqa: N801 - reads as a clause: `async with while_presen
         self._watch: asyncio.Task[None] | None = None
         self._gone = False
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         """Begin to watch a little later."""
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine that runs is in a task
@@ -31,9 +31,7 @@ class while_present:  # noqa: N801 - reads as a clause: `async with while_presen
         self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._start)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, _tb: TracebackType | None) -> None:
         """Stop watching; a cancellation that came from here becomes ClientGone, any other stays what it is."""
         self._timer.cancel()
         if self._watch is not None:

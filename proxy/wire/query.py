@@ -26,6 +26,7 @@ _NAMES = {
     "arrayMode": "arrayMode",
     "timeoutMs": "timeoutMs",
 }
+_FIRST_NAMES = frozenset(_NAMES.values())
 _EXAMPLE = 'Send {"query": "SELECT $1", "parameters": [1]}.'
 # JSON can spell these only as escapes, so a body without them needs no closer look.
 _SUSPECT_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -46,7 +47,7 @@ class Query:
 def parse_query(body: bytes) -> Query:
     """Read the body of `POST /query`. Raises Refusal `bad-request`, and no other exception."""
     document = _parse_document(body)
-    values = _by_name(document)
+    values = document if document.keys() <= _FIRST_NAMES else _by_name(document)
     sql = values.get("query")
     if sql is None:
         raise _bad("the body has no query", _EXAMPLE)
@@ -67,7 +68,7 @@ def _parse_document(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise _bad(f"the body is {_kind(document)}, not a JSON object", _EXAMPLE)
     # What opens fewer than MAX_DEPTH brackets cannot be deeper: counting is quicker than walking.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or _SUSPECT_ESCAPE.search(body):
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or (b"\\u" in body and _SUSPECT_ESCAPE.search(body)):
         for place, text in _strings(document):
             if _UNSTORABLE.search(text):
                 raise _bad(

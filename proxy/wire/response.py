@@ -1,10 +1,13 @@
 """What goes back over HTTP: results and refusals as JSON, and the headers that travel with them."""
 
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from asyncio import sleep
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Protocol
 
+import msgspec
 import orjson
 
 from proxy.errors import Refusal
@@ -18,17 +21,29 @@ _JSON: Header = (b"content-type", b"application/json")
 _NO_STORE: Header = (b"cache-control", b"no-store")
 
 
+# About a millisecond's work each.
+_BATCH_ROWS = 500
+_BATCH_BYTES = 128 * 1024
+_OPEN, _COMMA = b"[,"
+_ENCODER = msgspec.json.Encoder()
+
+
 class ResultLike(Protocol):
-    """What a statement gave: `columns` of (name, type OID), and rows that orjson can write."""
+    """What a statement gave: `columns` of (name, type OID), and batches of rows that msgspec can write.
+
+    `bytes` is about the size of all rows; `len` counts them.
+    """
 
     @property
-    def columns(self) -> Any: ...  # noqa: D102
-    @property
-    def rows(self) -> list[Any]: ...  # noqa: D102
+    def columns(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
     @property
     def row_count(self) -> int | None: ...  # noqa: D102
     @property
     def command(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    def batches(self, rows: int) -> Iterator[list[Any]]: ...  # noqa: D102
+    def __len__(self) -> int: ...  # noqa: D105
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +51,55 @@ class Response:
     """A whole answer: its status, its JSON body, and headers beyond the usual ones."""
 
     status: int
-    body: bytes
+    body: bytes | bytearray
     headers: tuple[Header, ...] = field(default=())
 
-    async def send(self, send: Send, request_id: str, *, with_body: bool = True) -> None:
-        """Send it. `with_body=False` is for HEAD: the same headers and nothing after them (RFC 9110 §9.3.2)."""
-        headers = [
+    def headers_for(self, request_id: str) -> list[Header]:
+        """Return all headers, in the order in which they are sent."""
+        return [
             _JSON,
             (b"content-length", b"%d" % len(self.body)),
             (b"x-request-id", request_id.encode("ascii")),
             _NO_STORE,
             *self.headers,
         ]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+
+    async def send(self, send: Send, request_id: str, *, with_body: bool = True) -> None:
+        """Send it. `with_body=False` is for HEAD: the same headers and nothing after them (RFC 9110 §9.3.2)."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers_for(request_id)})
         await send({"type": "http.response.body", "body": self.body if with_body else b""})
 
 
-def render_result(result: ResultLike) -> Response:
-    """Write a result as `POST /query` answers it."""
-    document = {
-        "rows": result.rows,
-        "rowCount": result.row_count,
-        "command": result.command,
-        "fields": [{"name": name, "dataTypeID": type_oid} for name, type_oid in result.columns],
-    }
-    return Response(200, orjson.dumps(document))
+async def render_result(result: ResultLike) -> Response:
+    """Write a result as `POST /query` answers it, letting others have their turn while a large one is written."""
+    body = bytearray(b'{"rows":[]')
+    batches = result.batches(_rows_in_batch(result))
+    for rows in batches:
+        # The list's end makes room for more of it.
+        at = len(body) - 1
+        if body[at - 1] == _OPEN:
+            _ENCODER.encode_into(rows, body, at - 1)
+        else:
+            await sleep(0)
+            _ENCODER.encode_into(rows, body, at)
+            body[at] = _COMMA
+    count = "null" if result.row_count is None else result.row_count
+    body += f',"rowCount":{count},"command":"{result.command}","fields":'.encode()
+    body += _render_columns(result.columns)
+    return Response(200, body)
+
+
+def _rows_in_batch(result: ResultLike) -> int:
+    """Return how many rows are written without a pause."""
+    rows = len(result)
+    if rows <= _BATCH_ROWS and result.bytes <= _BATCH_BYTES:
+        return rows or 1
+    return max(1, min(_BATCH_ROWS, rows * _BATCH_BYTES // (result.bytes or 1)))
+
+
+@lru_cache(maxsize=1024)
+def _render_columns(columns: tuple[tuple[str, int], ...]) -> bytes:
+    return _ENCODER.encode([{"name": name, "dataTypeID": type_oid} for name, type_oid in columns]) + b"}"
 
 
 def render_refusal(refusal: Refusal, request_id: str, headers: tuple[Header, ...] = ()) -> Response:

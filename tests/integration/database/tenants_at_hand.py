@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import orjson
+import msgspec
 
 from proxy.database.execute import Result, execute
 from proxy.database.pools import Server, TenantPool
@@ -89,7 +89,7 @@ class Tenant:
     async def value(self, sql: str, *parameters: Any, **options: Any) -> Any:
         """Run a statement and return its first value as a JSON client sees it."""
         result = await self.run(sql, *parameters, array_mode=True, **options)
-        return orjson.loads(orjson.dumps(result.rows))[0][0]
+        return msgspec.json.decode(msgspec.json.encode(result.rows))[0][0]
 
     def policy(self, *, timeout_ms: int = 10_000, concurrency: int = 8) -> Policy:
         """Return a policy of this tenant's with the limits given."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
 
 import asyncpg
-import orjson
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from isolation_data import Stock
@@ -128,7 +128,7 @@ class Isolation:
     def _told(self, row: Mapping[str, Any]) -> str:
         """Return a row as text, without what is new each time: the time, and random identifiers."""
         text = _MOMENT.sub(
-            lambda at: "now" if at[0].replace("T", " ") >= self._since else at[0], orjson.dumps(row).decode()
+            lambda at: "now" if at[0].replace("T", " ") >= self._since else at[0], msgspec.json.encode(row).decode()
         )
         return _UUID.sub(lambda found: found[0] if found[0] in self._known else "new", text)
 

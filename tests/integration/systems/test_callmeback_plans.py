@@ -8,6 +8,7 @@ Only `personas` stays as small as it is by nature, and is read whole.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from databases import Connect
@@ -86,4 +87,4 @@ async def test_each_pattern_uses_the_index_that_the_seed_names(edge: Edge, datab
         assert isinstance(verdict, Allowed)
         result = await edge.run_unvetted(case["as"], f"EXPLAIN (FORMAT json) {verdict.sql}", *parameters)
         (row,) = result.rows
-        check(case, orjson.loads(orjson.dumps(row["QUERY PLAN"]))[0]["Plan"], "gateway")
+        check(case, orjson.loads(msgspec.json.encode(row["QUERY PLAN"]))[0]["Plan"], "gateway")

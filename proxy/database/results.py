@@ -1,0 +1,147 @@
+"""What a statement returned, turned into JSON's values batch by batch, column by column.
+
+The driver hands over PostgreSQL's texts. What a type needs beyond that
+(numbers, ISO 8601, arrays) is done for a whole column of a batch at once,
+which costs a third of asking for each value. Objects of larger results are
+structs made for the statement's columns: smaller than dicts, and quicker to
+make and to write.
+"""
+
+# ruff: noqa: B905 - one statement's rows are of one length, and asking costs more than all the rest
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import starmap
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from proxy.database.values import Decode
+
+# Making a struct's class pays from about so many rows on.
+_STRUCTS_FROM: Final = 16
+_MakeRow = Callable[..., Any]
+
+
+class Field(NamedTuple):
+    """One column of a result; a domain is reported as its base type."""
+
+    name: str
+    type_oid: int
+
+
+class Shape:
+    """How a statement's rows become JSON's values. `decoders` has None for a column whose text is its value.
+
+    Of two columns of one name an object has the last one's value.
+    """
+
+    def __init__(self, columns: Sequence[Field], decoders: Sequence[Decode | None]) -> None:
+        self.columns: Final = tuple(columns)
+        self._names: Final = tuple(column.name for column in columns)
+        self._decoders: Final = [(at, decode) for at, decode in enumerate(decoders) if decode is not None]
+        last = {name: at for at, name in enumerate(self._names)}
+        self._distinct: Final = tuple(last)
+        self._chosen: Final = None if len(last) == len(self._names) else tuple(last.values())
+
+    def arrays(self, records: Sequence[Any]) -> list[Any]:
+        """Return each row as a sequence of its values."""
+        if not records:
+            return []
+        return [*zip(*self._columns(records))] if self._decoders else [*map(tuple, records)]
+
+    def objects(self, records: Sequence[Any]) -> list[Any]:
+        """Return each row as something that JSON writes as an object."""
+        if not records:
+            return []
+        if self._chosen is None and not self._decoders:
+            rows: Any = records
+        else:
+            columns = self._columns(records)
+            rows = zip(*(columns if self._chosen is None else [columns[at] for at in self._chosen]))
+        make = _make_struct(self._distinct) if len(records) >= _STRUCTS_FROM else None
+        if make is None:
+            names = self._distinct
+            return [dict(zip(names, row)) for row in rows]
+        return [*starmap(make, rows)]
+
+    def _columns(self, records: Sequence[Any]) -> list[Sequence[Any]]:
+        columns: list[Sequence[Any]] = [*zip(*records)]
+        for at, decode in self._decoders:
+            columns[at] = _decode(columns[at], decode)
+        return columns
+
+
+def _decode(column: Sequence[str | None], decode: Decode) -> Sequence[Any]:
+    if None in column:
+        return [None if text is None else decode(text) for text in column]
+    return [*map(decode, column)]  # type: ignore[arg-type]  # there is no None among them
+
+
+@lru_cache(maxsize=512)
+def _make_struct(names: tuple[str, ...]) -> _MakeRow | None:
+    """Return a maker of structs with these names in JSON, or None where msgspec cannot write such a name."""
+    attributes = [(f"c{at}", object) for at in range(len(names))]
+    try:
+        # Rows refer to nothing that could refer back to them.
+        return msgspec.defstruct("Row", attributes, rename=dict(zip(dict(attributes), names, strict=True)), gc=False)
+    except ValueError:
+        return None
+
+
+class Result:
+    """What a statement returned.
+
+    `columns` are described by name and type, `command` is the first word of
+    PostgreSQL's command tag, `row_count` the number in it. `bytes` is what
+    PostgreSQL sent for it.
+    """
+
+    __slots__ = ("_array_mode", "_records", "_shape", "bytes", "command", "row_count")
+
+    def __init__(  # noqa: PLR0913 - what came of one statement
+        self,
+        shape: Shape,
+        records: list[Any],
+        row_count: int | None,
+        command: str,
+        *,
+        size: int = 0,
+        array_mode: bool = False,
+    ) -> None:
+        self._shape = shape
+        self._records = records
+        self.row_count = row_count
+        self.command = command
+        self.bytes = size
+        self._array_mode = array_mode
+
+    @property
+    def columns(self) -> tuple[Field, ...]:
+        """The columns, in order."""
+        return self._shape.columns
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self._records)
+
+    @property
+    def rows(self) -> list[Any]:
+        """All rows, ready for JSON: as objects, or as arrays in array mode."""
+        return self._shaped(self._records)
+
+    def batches(self, rows: int) -> Iterator[list[Any]]:
+        """Yield the rows in lists of at most so many, and let go of what was yielded: many rows can be had once."""
+        records = self._records
+        if len(records) <= rows:
+            if records:
+                yield self._shaped(records)
+            return
+        for start in range(0, len(records), rows):
+            batch = records[start : start + rows]
+            # What is written already is let go of: a large result is not in memory twice.
+            records[start : start + rows] = [None] * len(batch)
+            yield self._shaped(batch)
+
+    def _shaped(self, records: Sequence[Any]) -> list[Any]:
+        return self._shape.arrays(records) if self._array_mode else self._shape.objects(records)
