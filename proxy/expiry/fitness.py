@@ -95,7 +95,8 @@ async def _is_indexed(connection: AdminConnection, entry: Expiry) -> bool:
     try:
         for setting in _INDEX_ONLY:
             await connection.run(f"SET LOCAL {setting} = off")
-        [(plan,)] = await connection.run(f"EXPLAIN (FORMAT JSON) {oldest(entry, 'pg_catalog.now()', '1')}")
+        some = oldest(entry, "pg_catalog.now()", "pg_catalog.now()", "1")
+        [(plan,)] = await connection.run(f"EXPLAIN (FORMAT JSON) {some}")
     except StatementFailed as exc:
         raise Unfit(exc.message, exc.hint) from exc
     finally:

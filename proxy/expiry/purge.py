@@ -8,9 +8,9 @@ the beginning, so that a run comes to its end while rows go on to expire.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -49,6 +49,24 @@ class Purged:
         return Purged(self.rows + rows, self.transactions + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """What a batch may take: at most so many rows, from a time (as text) on, until another."""
+
+    since: str
+    until: datetime
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What a batch has done: rows deleted, the time of its youngest row, whether that was all."""
+
+    gone: int
+    reached: str
+    is_last: bool
+
+
 async def count_expired(connection: AdminConnection, entry: Expiry) -> int:
     """Return how many rows a purge would delete now."""
     [(rows,)] = await connection.run(statements.count(entry), await _cutoff(connection, entry))
@@ -67,14 +85,15 @@ async def purge(
     Raises `StatementFailed`; batches that were committed before it stay.
     """
     cutoff = await _cutoff(connection, entry)
-    purged = Purged()
+    purged, since = Purged(), statements.BEGINNING
     while True:
-        asked, rows = await _shrinking_batch(connection, entry, cutoff, batch_rows)
-        if rows:
-            purged = purged.plus(rows)
+        batch = await _shrinking_batch(connection, entry, _Range(since, cutoff, batch_rows))
+        if batch.gone:
+            purged = purged.plus(batch.gone)
             on_batch(purged)
-        if rows < asked:
+        if batch.is_last:
             return purged
+        since = batch.reached
         await asyncio.sleep(_PAUSE_S)
 
 
@@ -87,38 +106,33 @@ async def _cutoff(connection: AdminConnection, entry: Expiry) -> datetime:
     return found
 
 
-async def _shrinking_batch(
-    connection: AdminConnection, entry: Expiry, cutoff: datetime, batch_rows: int
-) -> tuple[int, int]:
-    """Delete one batch and return how many rows it asked for and how many went; try smaller ones after a timeout."""
-    *sizes, last = _sizes(batch_rows)
-    for size in sizes:
+async def _shrinking_batch(connection: AdminConnection, entry: Expiry, wanted: _Range) -> _Batch:
+    """Delete one batch; try smaller ones after a timeout."""
+    *attempts, last = (replace(wanted, rows=max(1, wanted.rows // _SHRINK**attempt)) for attempt in range(_TRIES))
+    for smaller in attempts:
         try:
-            return size, await _batch(connection, entry, cutoff, size)
+            return await _batch(connection, entry, smaller)
         except StatementFailed as exc:
             if exc.code not in _TRANSIENT:
                 raise
         await asyncio.sleep(_PAUSE_S)
-    return last, await _batch(connection, entry, cutoff, last)
+    return await _batch(connection, entry, last)
 
 
-def _sizes(batch_rows: int) -> Iterator[int]:
-    """Yield the sizes to try: 1000, 100, 10, 1."""
-    return (max(1, batch_rows // _SHRINK**attempt) for attempt in range(_TRIES))
-
-
-async def _batch(connection: AdminConnection, entry: Expiry, cutoff: datetime, rows: int) -> int:
-    """Delete at most `rows` rows in one transaction and return how many went; a trigger may have kept some."""
+async def _batch(connection: AdminConnection, entry: Expiry, wanted: _Range) -> _Batch:
+    """Delete the oldest rows of a range in one transaction."""
     await connection.run("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
     try:
-        locked = [ctid for (ctid,) in await connection.run(statements.lock_oldest(entry), cutoff, rows)]
+        locking = statements.lock_oldest(entry)
+        locked = await connection.run(locking, wanted.until, wanted.rows, wanted.since)
         gone = 0
         if locked:
-            [(gone,)] = await connection.run(statements.delete(entry), locked)
+            [(gone,)] = await connection.run(statements.delete(entry), [ctid for ctid, _ in locked])
         await connection.run("COMMIT")
     except StatementFailed:
         # Where the connection is lost, PostgreSQL rolls back by itself.
         with suppress(StatementFailed):
             await connection.run("ROLLBACK")
         raise
-    return gone
+    # Rows that a trigger keeps would be found again and again.
+    return _Batch(gone, locked[-1][1] if locked else wanted.since, is_last=gone < wanted.rows)

@@ -3,18 +3,30 @@
 from proxy.expiry.document import Expiry
 from proxy.policy.quoting import identifier, relation
 
-
-def oldest(entry: Expiry, until: str, limit: str) -> str:
-    """Select the oldest rows that have expired at `until`; `until` and `limit` are SQL: a call, a parameter."""
-    column = identifier(entry.column)
-    return (
-        f"SELECT ctid FROM ONLY {relation(entry.table)} WHERE {_expired(entry, until)} ORDER BY {column} LIMIT {limit}"
-    )
+# Where the first batch begins.
+BEGINNING = "-infinity"
 
 
 def lock_oldest(entry: Expiry) -> str:
-    """Lock at most $2 of the rows that have expired at $1, the oldest first; what another session holds is left out."""
-    return f"{oldest(entry, '$1::timestamptz', '$2::bigint')} FOR UPDATE SKIP LOCKED"
+    """Lock at most $2 of the rows that have expired at $1 and return ctid and time of each, the oldest first.
+
+    What another session holds is left out, and so is what is older than $3, a
+    time as text: without it each batch would step over all that the ones
+    before it have deleted, as long as some old snapshot keeps that from being
+    cleaned away.
+    """
+    return f"{oldest(entry, '$3::text::timestamptz', '$1::timestamptz', '$2::bigint')} FOR UPDATE SKIP LOCKED"
+
+
+def oldest(entry: Expiry, since: str, until: str, limit: str) -> str:
+    """Select the oldest rows between two times; `since`, `until` and `limit` are SQL: a call, a parameter."""
+    table, where = relation(entry.table), _expired(entry, until)
+    # With its table: in ORDER BY a bare name would be the text that is selected.
+    column = f"{table}.{identifier(entry.column)}"
+    return (
+        f"SELECT ctid, {column}::text FROM ONLY {table}"
+        f" WHERE {column} >= {since} AND {where} ORDER BY {column} LIMIT {limit}"
+    )
 
 
 def delete(entry: Expiry) -> str:

@@ -102,4 +102,4 @@ def test_names_and_conditions_are_spelled_safely() -> None:
     assert count(entry) == (
         'SELECT pg_catalog.count(*) FROM ONLY "public"."we""ird" WHERE "at" <= $1::timestamptz AND (\na OR b -- why\n)'
     )
-    assert lock_oldest(entry).endswith(') ORDER BY "at" LIMIT $2::bigint FOR UPDATE SKIP LOCKED')
+    assert lock_oldest(entry).endswith(') ORDER BY "public"."we""ird"."at" LIMIT $2::bigint FOR UPDATE SKIP LOCKED')
