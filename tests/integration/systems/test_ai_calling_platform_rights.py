@@ -55,30 +55,30 @@ async def test_another_user_s_agent_cannot_be_put_on_a_number(edge: Edge) -> Non
     assert len(said) == 1
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM users WHERE id = '64f8a1b2c3d4e5f6a7b8ca00'",
-        "DELETE FROM calllogs",
-        "DELETE FROM sessions WHERE status = 'ended'",
-        "UPDATE agents SET user_id = '64f8a1b2c3d4e5f6a7b8c9d0'",
-        "UPDATE phones SET number = '+4930123457'",
-        "UPDATE users SET email = 'eve@example.com'",
-        "UPDATE sessions SET updated_at = now() - interval '1 year'",
-        "SELECT * FROM schema_migrations",
-        "CREATE TABLE mine ()",
-        "CREATE TEMP TABLE mine ()",
-        "SELECT set_config('app.current_user_id', '64f8a1b2c3d4e5f6a7b8ca00', false)",
-        "SELECT set_updated_at()",
-        "ALTER DOMAIN country_code DROP CONSTRAINT country_code_assigned",
-        "TRUNCATE calllogs",
-    ],
-)
-async def test_what_no_role_may_do_the_login_may_not_do(edge: Edge, sql: str) -> None:
+FORBIDDEN = [
+    "DELETE FROM users WHERE id = '64f8a1b2c3d4e5f6a7b8ca00'",
+    "DELETE FROM calllogs",
+    "DELETE FROM sessions WHERE status = 'ended'",
+    "UPDATE agents SET user_id = '64f8a1b2c3d4e5f6a7b8c9d0'",
+    "UPDATE phones SET number = '+4930123457'",
+    "UPDATE users SET email = 'eve@example.com'",
+    "UPDATE sessions SET updated_at = now() - interval '1 year'",
+    "SELECT * FROM schema_migrations",
+    "CREATE TABLE mine ()",
+    "CREATE TEMP TABLE mine ()",
+    "SELECT set_config('app.current_user_id', '64f8a1b2c3d4e5f6a7b8ca00', false)",
+    "SELECT set_updated_at()",
+    "ALTER DOMAIN country_code DROP CONSTRAINT country_code_assigned",
+    "TRUNCATE calllogs",
+]
+
+
+async def test_what_no_role_may_do_the_login_may_not_do(edge: Edge) -> None:
     """The login's rights are the union of the roles' rights, and not one more."""
-    with pytest.raises(StatementFailed) as caught:
-        await edge.run_unvetted("call-service", sql)
-    assert caught.value.code == "42501"
+    for sql in FORBIDDEN:
+        with pytest.raises(StatementFailed) as caught:
+            await edge.run_unvetted("call-service", sql)
+        assert caught.value.code == "42501", sql
 
 
 async def test_credits_are_spent_once(edge: Edge) -> None:

@@ -202,9 +202,9 @@ async def test_a_session_goes_24_hours_after_its_end(
     (entry,) = declared.entries
     async with await connect_admin(database, cluster.dsn(database), session=SESSION) as admin:
         ended = "UPDATE sessions SET status = 'ended', updated_at = now() - interval '{}' WHERE user_id = '{}'"
-        await connection.execute(ended.format("23 hours 59 minutes", JANE))
+        await connection.execute(ended.format("23 hours 30 minutes", JANE))
         assert (await purge(admin, entry)).rows == 0
-        await connection.execute(ended.format("24 hours 1 minute", JANE))
+        await connection.execute(ended.format("24 hours 30 minutes", JANE))
         assert (await purge(admin, entry)).rows == 1
     assert await connection.fetchval("SELECT array_agg(user_id::text) FROM sessions") == [JOHN]
     assert await connection.fetchval("SELECT count(*) FROM calllogs") == 3
