@@ -24,7 +24,8 @@ from proxy.policy.second_reader import GATEWAY_ROLE
 from proxy.telemetry.metrics import REGISTRY
 from proxy.tenants.folder import PolicyFolder
 from proxy.tenants.registry import Tenants
-from proxy.verdicts import Judge, Verdicts, judge_here
+from proxy.verdicts import Judge, Verdicts
+from proxy.vetting import vet
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Verdict
 from proxy.wire.head import Head
@@ -53,6 +54,11 @@ statements:
   secrets: {{to: [default], sql: "SELECT count(n.secret), max(upper(secret)) FROM notes n WHERE n.secret > $1"}}
 """
 PLANTED = "SELECT body, secret FROM notes"
+
+
+async def judge_here(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
+    """Vet a statement in this process."""
+    return vet(sql, policy, role, catalog)
 
 
 async def blind(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
