@@ -8,7 +8,7 @@ BEGINNING = "-infinity"
 
 
 def lock_oldest(entry: Expiry) -> str:
-    """Lock at most $2 of the rows that have expired at $1 and return ctid and time of each, the oldest first.
+    """Lock at most $2 of the rows that have expired at $1 and return ctid and time of each as text, the oldest first.
 
     What another session holds is left out, and so is what is older than $3, a
     time as text: without it each batch would step over all that the ones
@@ -24,16 +24,17 @@ def oldest(entry: Expiry, since: str, until: str, limit: str) -> str:
     # With its table: in ORDER BY a bare name would be the text that is selected.
     column = f"{table}.{identifier(entry.column)}"
     return (
-        f"SELECT ctid, {column}::text FROM ONLY {table}"
+        f"SELECT ctid::text, {column}::text FROM ONLY {table}"
         f" WHERE {column} >= {since} AND {where} ORDER BY {column} LIMIT {limit}"
     )
 
 
 def delete(entry: Expiry) -> str:
-    """Delete the rows $1 (ctids, which hold while the rows are locked) and count them."""
+    """Delete the rows $1 (ctids as text, which hold while the rows are locked) and count them."""
     table = relation(entry.table)
+    # As text: the driver looks up arrays of other types with set_config, which wall two takes from everybody.
     return (
-        f"WITH gone AS (DELETE FROM ONLY {table} WHERE ctid = ANY ($1::tid[]) RETURNING 1)"
+        f"WITH gone AS (DELETE FROM ONLY {table} WHERE ctid = ANY ($1::text[]::tid[]) RETURNING 1)"
         " SELECT pg_catalog.count(*) FROM gone"
     )
 

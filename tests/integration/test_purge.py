@@ -218,6 +218,7 @@ async def test_a_login_of_its_own_is_enough(cluster: Cluster, database: str, oth
     """What it lacks is told as the GRANT that would give it; what row-level security hides from it, too."""
     await other.execute("ALTER TABLE tokens ENABLE ROW LEVEL SECURITY")
     await other.execute("GRANT INSERT ON gone TO PUBLIC")
+    await other.execute("REVOKE EXECUTE ON FUNCTION set_config FROM PUBLIC")  # as wall two does
     login = f"{database}_purge"
     await other.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'made-up'")
     try:
