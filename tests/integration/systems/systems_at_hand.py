@@ -68,6 +68,7 @@ SYSTEMS = {
         System("ai_calling_platform", {"sub": "64f8a1b2c3d4e5f6a7b8c9d0"}),
         System("escalation", {"sub": "a0000000-0000-4000-8000-000000000001"}),
         System("support_platform", {"organization_id": "a0000000-0000-4000-8000-000000000001"}),
+        System("call_ribbon", {"client_id": "c1000000-0000-4000-8000-000000000001"}),
     )
 }
 
