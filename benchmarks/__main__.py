@@ -136,7 +136,7 @@ def create_arena(database: BenchDatabase, options: argparse.Namespace) -> Arena:
 def circumstances(arena: Arena, command: str, plan: str) -> Circumstances:
     """Say what has to be known to read the numbers."""
     postgresql = machine.version_of(arena.database.binaries.program("postgres"), "-V")
-    facts = {**machine.facts(), "PostgreSQL": postgresql, "load": arena.generator.name}
+    facts = {**machine.facts(), "PostgreSQL": postgresql, "load by": arena.generator.name}
     return Circumstances(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), command, facts, plan)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -52,7 +52,7 @@ class BenchDatabase:
         """Start it and fill it."""
         try:
             self._cluster.start()
-            asyncio.run(self._fill())
+            self._fill()
         except BaseException:
             self.close()
             raise
@@ -101,18 +101,17 @@ class BenchDatabase:
         if self._cluster.pid is not None:
             pin([process.pid for process in family(self._cluster.pid)], cores)
 
-    def run(self, *statements: str) -> None:
-        """Run scripts as the superuser."""
+    def run(self, *statements: str, database: str = DATABASE) -> None:
+        """Run scripts as the superuser, in the database of the workloads unless told otherwise."""
+        asyncio.run(self._run(statements, database))
 
-        async def work() -> None:
-            connection = await asyncpg.connect(self.admin_dsn)
-            try:
-                for statement in statements:
-                    await connection.execute(statement)
-            finally:
-                await connection.close()
-
-        asyncio.run(work())
+    async def _run(self, statements: Iterable[str], database: str) -> None:
+        connection = await asyncpg.connect(self._cluster.dsn(database))
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
     def answers(self, workload: Workload) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
         """Return the rows that each request of a workload has to be answered with, by its parameters."""
@@ -133,19 +132,10 @@ class BenchDatabase:
         finally:
             await connection.close()
 
-    async def _fill(self) -> None:
-        connection = await asyncpg.connect(self._cluster.dsn())
-        try:
-            await connection.execute(f"CREATE DATABASE {DATABASE}")
-        finally:
-            await connection.close()
-        connection = await asyncpg.connect(self.admin_dsn)
-        try:
-            await connection.execute(SCHEMA.read_text(encoding="utf-8"))
-            await connection.execute(wall_two(self.policy))
-            await connection.execute(f"ALTER ROLE {self.policy.login} PASSWORD '{self._password}'")
-        finally:
-            await connection.close()
+    def _fill(self) -> None:
+        self.run(f"CREATE DATABASE {DATABASE}", database="postgres")
+        login = f"ALTER ROLE {self.policy.login} PASSWORD '{self._password}'"
+        self.run(SCHEMA.read_text(encoding="utf-8"), wall_two(self.policy), login)
 
 
 def as_json(value: Any) -> Any:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+# Other work that the machine had when we began: numbers made beside it are worth less.
+_LOAD_AVERAGE = os.getloadavg()[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Mode:
@@ -56,6 +59,7 @@ def facts() -> dict[str, str]:
         "cores": str(len(_cores())),
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "load average before": f"{_LOAD_AVERAGE:.1f}",
         "Python": f"{platform.python_version()} ({platform.python_compiler()})",
     }
 
