@@ -26,8 +26,7 @@ from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
 from proxy.policy.quoting import identifier, literal
 
-POLICIES = CHECKOUT / "policies"
-POLICY = POLICIES / "callmeback.yaml"
+POLICY = CHECKOUT / "policies" / "callmeback.yaml"
 MIGRATIONS = CHECKOUT / "migrations" / "callmeback"
 EXAMPLE_DATA = CHECKOUT / "examples" / "callmeback_demo.sql"
 # The gateway's own role and the database that it owns, for API keys and revocations.
@@ -57,6 +56,7 @@ def prepare(cluster: Cluster, home: Home) -> Database:
         raise CommandFailed(exc.message, f"{exc.hint} Or begin anew: ./run demo --reset") from exc
     except (Refusal, StatementFailed) as exc:
         raise CommandFailed(f"the database could not be prepared: {exc}", exc.hint) from exc
+    home.serve_policy(POLICY)
     home.write_private(home.passfile, "".join(f"*:*:*:{login}:{word}\n" for login, word in passwords.items()))
     return Database(_settings(cluster, home), _minter(policy, home))
 
@@ -92,7 +92,7 @@ def _settings(cluster: Cluster, home: Home) -> Mapping[str, str]:
         "PROXY_DATABASE_URL": f"postgresql:///?{server}",
         "PROXY_CONTROL_URL": f"postgresql://{CONTROL}@/{CONTROL}?{server}",
         "PROXY_PASSFILE": str(home.passfile),
-        "PROXY_POLICIES": str(POLICIES),
+        "PROXY_POLICIES": str(home.policies),
         "PROXY_JWT_SECRET_FILE": str(home.jwt_secret),
     }
 

@@ -44,6 +44,18 @@ class Home:
         """The secret of the demo's tokens; kept, so that a token outlives a restart."""
         return self.folder / "jwt-secret"
 
+    @property
+    def policies(self) -> Path:
+        """The folder of the demo's one policy: a link to the checkout's, so that an edit is in force at once."""
+        return self.folder / "policies"
+
+    def serve_policy(self, file: Path) -> None:
+        """Have the gateway serve this policy and no other."""
+        self.policies.mkdir(exist_ok=True)
+        for old in self.policies.iterdir():
+            old.unlink()
+        (self.policies / file.name).symlink_to(file)
+
     def write_private(self, path: Path, text: str) -> None:
         """Write a file that only its owner may read."""
         unfinished = path.with_suffix(".unfinished")

@@ -113,7 +113,9 @@ def test_it_serves_until_told_to_stop(checkout: Path, number: signal.Signals) ->
         assert json.load(response)["rows"] == [{"id": "brad", "name": "Brad"}]
     demo.send_signal(number)
     _, errors = demo.communicate(timeout=60)
-    assert (demo.returncode, errors) == (0, "")
+    assert demo.returncode == 0
+    # On a busy machine a step takes its second, and says so.
+    assert all(re.search("…$|: done in ", line) for line in errors.splitlines()), errors
     assert _processes_of(checkout) == []
 
 
