@@ -170,8 +170,7 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await vetter.start()
-        await authentication.start()
+        await asyncio.gather(vetter.start(), authentication.start())
         watching = asyncio.create_task(tenants.watch())
         try:
             yield

@@ -48,9 +48,9 @@ class _Miss:
 class Verdicts:
     """The verdicts of one process: the cache, and how what is not in it is judged."""
 
-    def __init__(self, judge: Judge, cache: VerdictCache | None = None) -> None:
+    def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._cache = cache or VerdictCache()
+        self._cache = VerdictCache()
         self._failures: Expiring[Key, Denied] = Expiring(FAILURE_S)
         self._misses: dict[Key, _Miss] = {}
 
