@@ -111,19 +111,20 @@ class VetterProcess:
             header = await self._reader.readexactly(LENGTH.size)
             return load(await self._reader.readexactly(*LENGTH.unpack(header)))
         except (asyncio.IncompleteReadError, ConnectionError) as exc:
-            status = await self.kill()
+            # It is ending. A kill now could make asyncio lose the status (subprocess polls before it sends a signal).
+            status = await self.stop()
             raise (DeadlinePassed if status == -signal.SIGPROF else VetterDied)(status) from exc
 
-    async def stop(self) -> None:
-        """Let it end by itself; kill it if it does not."""
+    async def stop(self) -> int:
+        """Let it end by itself, kill it if it does not, and return its status."""
         self._writer.close()
         await asyncio.wait([self._ending], timeout=STOP_S)
-        await self.kill()
+        return await self.kill()
 
     async def kill(self) -> int:
         """End it at once, if it has not ended, and return its status."""
         self._writer.close()
-        if self._process.returncode is None:
+        if not self._ending.done():
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
         return await self._ending
