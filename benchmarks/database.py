@@ -20,6 +20,7 @@ from proxy.embedded import Binaries, Cluster, find_binaries
 from proxy.policy.ddl import wall_two
 from proxy.policy.document import parse_policy
 from proxy.policy.model import Policy
+from proxy.policy.second_reader import GATEWAY_ROLE
 
 HERE = Path(__file__).resolve().parent
 SCHEMA = HERE / "schema.sql"
@@ -57,7 +58,8 @@ class BenchDatabase:
             self.close()
             raise
         self.passfile.touch(0o600)
-        self.add_password(self.policy.login, self._password)
+        for role in (self.policy.login, GATEWAY_ROLE):
+            self.add_password(role, self._password)
         return self
 
     def __exit__(
@@ -134,8 +136,8 @@ class BenchDatabase:
 
     def _fill(self) -> None:
         self.run(f"CREATE DATABASE {DATABASE}", database="postgres")
-        login = f"ALTER ROLE {self.policy.login} PASSWORD '{self._password}'"
-        self.run(SCHEMA.read_text(encoding="utf-8"), wall_two(self.policy), login)
+        roles = [f"ALTER ROLE {role} PASSWORD '{self._password}'" for role in (self.policy.login, GATEWAY_ROLE)]
+        self.run(SCHEMA.read_text(encoding="utf-8"), wall_two(self.policy), *roles)
 
 
 def as_json(value: Any) -> Any:

@@ -1,9 +1,10 @@
 """What a new statement costs: its own caller, and everybody else. `./run python -m benchmarks.misses`.
 
 First the time to a verdict, in this process, through the vetter and from the
-cache. Then a real gateway on the embedded PostgreSQL: one tenant reads rows by
-key at a steady rate, texts known, while another tenant sends nothing in one
-phase and in the next, without a pause, new texts that take vetting longest.
+cache; then what PostgreSQL's own reading adds to it. Then a real gateway on the
+embedded PostgreSQL: one tenant reads rows by key at a steady rate, texts known,
+while another tenant sends nothing in one phase and in the next, without a
+pause, new texts that take vetting longest.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, Self
 
+from proxy.database.pools import Server
+from proxy.database.reader import Login, Reader
 from proxy.embedded import Cluster, find_binaries
 from proxy.policy.document import parse_policy
 from proxy.policy.model import TableName
@@ -28,12 +31,15 @@ from proxy.vetter.vetter import Vetter
 from proxy.vetting import vet
 from proxy.vetting.cache import Key, VerdictCache, key_of
 from proxy.vetting.catalog import Catalog
-from proxy.vetting.verdict import Verdict
+from proxy.vetting.verdict import Allowed, Verdict
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests/acceptance")]
 
-from databases import run_sql  # type: ignore[import-not-found]  # noqa: E402 - the tests' own gateways and databases
+from databases import (  # type: ignore[import-not-found]  # noqa: E402 - the tests' own gateways and databases
+    GATEWAY_PASSWORD,
+    run_sql,
+)
 from gateways import SCHEMA, Gateway, World  # type: ignore[import-not-found]  # noqa: E402
 
 POLICY = parse_policy(
@@ -119,6 +125,23 @@ async def time_verdict(sql: str, vetter: Vetter, times: int) -> None:
         f"{len(sql)} bytes: {here / 1e3:.2f} ms in this process, {median(there) / 1e3:.2f} ms through the vetter,"
         f" {hit:.2f} us from the cache"
     )
+
+
+async def time_readings(reader: Reader, times: int) -> None:
+    """Print what the second reader adds to a verdict on a new text, on a connection that is kept."""
+    try:
+        for sql in (SHORT, LONG):
+            verdict = vet_here(sql)
+            if not isinstance(verdict, Allowed):
+                raise SystemExit(f"{verdict.rule}: {verdict.message}")
+            took_ms = []
+            for _ in range(times):
+                began = perf_counter()
+                await reader.read(verdict.sql)
+                took_ms.append((perf_counter() - began) * 1e3)
+            print(f"{len(sql)} bytes: PostgreSQL's reading takes {median(took_ms):.2f} ms more")
+    finally:
+        await reader.close()
 
 
 def vet_here(sql: str) -> Verdict:
@@ -241,8 +264,8 @@ def measure_phases(gateway: Gateway, rounds: int, rate: float, seconds: float) -
 
 
 @contextlib.contextmanager
-def gateway_of_two() -> Iterator[Gateway]:
-    """Start PostgreSQL and a gateway that serves the two tenants."""
+def gateway_of_two() -> Iterator[tuple[Gateway, Reader]]:
+    """Start PostgreSQL and a gateway that serves the two tenants; give the second reader of one's database, too."""
     with tempfile.TemporaryDirectory(prefix="dbp-misses-") as name:
         folder = Path(name)
         folder.chmod(0o711)
@@ -252,8 +275,9 @@ def gateway_of_two() -> Iterator[Gateway]:
             run_sql(cluster.dsn("template_of_all"), SCHEMA)
             with World(cluster, lambda _: "template_of_all", folder / "world") as world:
                 for tenant in ("acme", "globex"):
-                    world.make_tenant(tenant, rate=TENANT_RATE)
-                yield world.start_gateway()
+                    made = world.make_tenant(tenant, rate=TENANT_RATE)
+                reader = Reader(Server(cluster.dsn()), Login(password=GATEWAY_PASSWORD), made.database)
+                yield world.start_gateway(), reader
 
 
 def main() -> None:
@@ -265,8 +289,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=300.0, help="reads a second (default: 300)")
     arguments = parser.parse_args()
     asyncio.run(time_verdicts(arguments.times))
-    if arguments.rounds:
-        with gateway_of_two() as gateway:
+    with gateway_of_two() as (gateway, reader):
+        asyncio.run(time_readings(reader, arguments.times))
+        if arguments.rounds:
             measure_phases(gateway, arguments.rounds, arguments.rate, arguments.seconds)
 
 

@@ -45,8 +45,9 @@ def run_sql(dsn: str, sql: str) -> None:
 
 
 def make_gateway_role(dsn: str) -> None:
-    """Make the gateway's own role on a server, with the password that tests know."""
-    run_sql(dsn, f"CREATE ROLE {GATEWAY_ROLE} LOGIN PASSWORD '{GATEWAY_PASSWORD}'")
+    """Make the gateway's own role on a server if there is none, with the password that tests know."""
+    made = f"CREATE ROLE {GATEWAY_ROLE} LOGIN PASSWORD '{GATEWAY_PASSWORD}'"
+    run_sql(dsn, f"DO $$ BEGIN IF to_regrole('{GATEWAY_ROLE}') IS NULL THEN {made}; END IF; END $$")
 
 
 def run_apart(work: Coroutine[Any, Any, T]) -> T:

@@ -14,6 +14,7 @@ The same messages would go to the server's log, statement and all, if the
 role's `log_min_messages` did not keep them out (`policy sql` sets it).
 """
 
+import asyncio
 import re
 from collections.abc import Iterable
 from typing import Any, Final, Self
@@ -39,6 +40,7 @@ _AGGREGATES: Final = re.compile(r"\{(?:AGGREF :aggfnoid|WINDOWFUNC :winfnoid) (\
 _OPERATORS: Final = re.compile(r":opno (\d+)|:opnos \(o ([\d ]+)\)")
 # `CoercionForm` in primnodes.h: a call written as one, and SQL's own syntax for one.
 _EXPLICIT: Final = frozenset({"0", "3"})
+_FOUND_AT_ONCE: Final = 100
 # `FirstNormalObjectId` in transam.h: what is below came with PostgreSQL itself.
 _FIRST_OF_USERS: Final = 16_384
 # Bits of `AclMode` (parsenodes.h), and how far attribute numbers are shifted in a set of columns.
@@ -111,12 +113,15 @@ class Analyst:
         return await self._reading(trees[0])
 
     async def _reading(self, tree: str) -> Reading:
-        permissions = [match for match in _PERMISSIONS.findall(tree) if match[1] != "0"]
-        calls = _CALLS.findall(tree)
-        explicit = {int(oid) for oid, form in calls if form in _EXPLICIT} | _oids(_AGGREGATES.findall(tree))
+        permissions = [match for match in await _all(_PERMISSIONS, tree) if match[1] != "0"]
+        calls = await _all(_CALLS, tree)
+        explicit = {int(oid) for oid, form in calls if form in _EXPLICIT}
+        explicit |= {int(oid) for (oid,) in await _all(_AGGREGATES, tree)}
         # PostgreSQL's own casts and operators reach nothing: only those of users have to be known by name.
-        casts = _of_users(int(oid) for oid, form in calls if form not in _EXPLICIT)
-        operators = _of_users(int(oid) for match in _OPERATORS.findall(tree) for oid in " ".join(match).split())
+        casts = _of_users(oid for oid, form in calls if form not in _EXPLICIT)
+        operators = _of_users(
+            oid for match in await _all(_OPERATORS, tree) for oid in " ".join(filter(None, match)).split()
+        )
         relations = await self._relations(permissions)
         if not (explicit or casts or operators):
             return Reading(relations)
@@ -137,7 +142,7 @@ class Analyst:
         names: dict[int, TableName] = {}
         if not permissions:
             return {}
-        oids = _oids(match[0] for match in permissions)
+        oids = {int(match[0]) for match in permissions}
         for oid, schema, name, number, column in await self._relations_by_oid.fetch([*oids]):
             names[oid] = TableName(schema, name)
             columns.setdefault(oid, {0: WHOLE_ROW})[number] = column
@@ -163,9 +168,15 @@ def _columns(text: str, names: dict[int, str]) -> frozenset[str]:
     return frozenset(names.get(number, f"column number {number}") for number in numbers)
 
 
-def _oids(texts: Iterable[str]) -> set[int]:
-    return {int(text) for text in texts}
+async def _all(pattern: re.Pattern[str], tree: str) -> set[tuple[str, ...]]:
+    """Return what is found, each once. A tree may be of a megabyte: other requests get their turn in between."""
+    found: set[tuple[str, ...]] = set()
+    for number, match in enumerate(pattern.finditer(tree), 1):
+        found.add(match.groups())
+        if number % _FOUND_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
-def _of_users(oids: Iterable[int]) -> set[int]:
-    return {oid for oid in oids if oid >= _FIRST_OF_USERS}
+def _of_users(oids: Iterable[str]) -> set[int]:
+    return {int(oid) for oid in oids if int(oid) >= _FIRST_OF_USERS}

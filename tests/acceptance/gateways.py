@@ -16,7 +16,7 @@ from typing import Any, Self
 import asyncpg
 import httpx
 import jwt
-from databases import GATEWAY_PASSWORD, run_apart, run_sql
+from databases import GATEWAY_PASSWORD, make_gateway_role, run_apart, run_sql
 
 from proxy.embedded import Cluster
 from proxy.policy.ddl import wall_two
@@ -183,6 +183,7 @@ class World:
         self.policies.mkdir()
         self.passfile = folder / "pgpass"
         self.passfile.touch(0o600)
+        make_gateway_role(cluster.dsn())
         self.passfile.write_text(f"*:*:*:{GATEWAY_ROLE}:{GATEWAY_PASSWORD}\n")
         self._cluster = cluster
         self._template_of = template_of

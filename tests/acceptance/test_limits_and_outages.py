@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from databases import make_gateway_role, run_sql
+from databases import run_sql
 from gateways import Gateway, Tenant, World, wait_for
 
 from proxy.embedded import Cluster, find_binaries
@@ -93,7 +93,6 @@ def own_cluster() -> Iterator[Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="dbp-outage-"))
     try:
         with Cluster(folder, find_binaries({}), tcp_port=0, fast=True) as cluster:
-            make_gateway_role(cluster.dsn())
             yield cluster
     finally:
         shutil.rmtree(folder, ignore_errors=True)
