@@ -109,8 +109,9 @@ class Reader:
                 raise CannotRead(str(exc)) from exc
 
     async def probe(self) -> None:
-        """Return if statements can be read. Raises `CannotRead`."""
+        """Return if statements can be read, and keep no connection for it. Raises `CannotRead` and `Refused`."""
         await self.read("SELECT 1")
+        await self._drop(len(self._idle))
 
     async def trim(self) -> None:
         """Close the connections that have been idle for long: call it now and then."""

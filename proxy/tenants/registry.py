@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 
 from proxy.database.pools import Server, TenantPool
 from proxy.database.reader import Login, Reader
@@ -27,9 +27,9 @@ class Tenants(Mapping[str, Tenant]):
         self._tenants: dict[str, Tenant] = {}
         # Asking for a sign of life must not wait behind a tenant's own statements.
         self._probes: dict[str, TenantPool] = {}
-        # Tenants of one database share a reader. A new tenant's is tried out, so that its operator hears of it early.
+        # Tenants of one database share a reader. A new one is tried out, so that its operator hears of it early.
         self._readers: dict[str, Reader] = {}
-        self._untried: list[SecondReader] = []
+        self._untried: dict[str, SecondReader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         for policy in folder.policies.values():
             self._tenants[policy.tenant] = self._create(policy)
@@ -107,12 +107,13 @@ class Tenants(Mapping[str, Tenant]):
         if policy.database not in self._readers:
             self._readers[policy.database] = Reader(self._server, self._gateway_login, policy.database)
         second_reader = SecondReader(policy, self._readers[policy.database], pool)
-        self._untried.append(second_reader)
+        self._untried[policy.database] = second_reader
         return second_reader
 
     def _try_readers(self) -> None:
-        while self._untried:
-            self._start(self._untried.pop().probe())
+        if self._untried:
+            self._start(_try_out([*self._untried.values()]))
+            self._untried.clear()
 
     def _retire_readers(self) -> None:
         """Close the readers of databases that no tenant has statements read in any more."""
@@ -139,6 +140,12 @@ class Tenants(Mapping[str, Tenant]):
             *self._readers.values(),
         ]
         await asyncio.gather(*(pool.close() for pool in pools), return_exceptions=True)
+
+
+async def _try_out(readers: Iterable[SecondReader]) -> None:
+    """One after the other: there may be more databases than PostgreSQL has connections."""
+    for reader in readers:
+        await reader.probe()
 
 
 async def _close_when_quiet(pool: TenantPool) -> None:

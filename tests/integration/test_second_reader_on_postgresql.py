@@ -1,10 +1,10 @@
 """The gateway with both of its readers, on real servers: what happens when they differ, and when one is not there."""
 
-import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,24 @@ async def blind(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdic
 
 
 @dataclass
+class Caller:
+    """One who sends a body and waits for the answer."""
+
+    body: bytes
+    head: Head = field(
+        default_factory=lambda: Head([(b"content-type", b"application/json"), (b"authorization", b"Bearer acme")])
+    )
+
+    async def read_body(self, _max_bytes: int) -> bytes:
+        """Send it."""
+        return self.body
+
+    def present(self) -> AbstractContextManager[object]:
+        """Stay."""
+        return nullcontext()
+
+
+@dataclass
 class Desk:
     """A gateway in this process, and the database behind it."""
 
@@ -86,18 +104,7 @@ class Desk:
 
     async def query(self, sql: str, *parameters: Any) -> tuple[int, Any]:
         """Send one query and return status and document."""
-        body = json.dumps({"query": sql, "parameters": parameters}).encode()
-        messages: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> MutableMapping[str, Any]:
-            if messages:
-                return messages.pop(0)
-            await never.wait()
-            return {"type": "http.disconnect"}
-
-        never = asyncio.Event()
-        head = Head([(b"content-type", b"application/json"), (b"authorization", b"Bearer acme")])
-        response = await self.gateway.answer(head, receive)
+        response = await self.gateway.answer(Caller(json.dumps({"query": sql, "parameters": parameters}).encode()))
         assert response is not None
         return response.status, json.loads(response.body)
 

@@ -89,6 +89,16 @@ async def test_idle_connections_are_closed(
     assert (await reader.read(READS)).relations.keys() == {NOTES}
 
 
+async def test_trying_it_out_keeps_no_connection(postgres: Postgres, policy: Policy, reader: Reader) -> None:
+    """Many databases are tried out at a start: none holds a connection that nobody needs yet."""
+    await reader.probe()
+    for _ in range(100):
+        if not await sessions(postgres, policy):
+            break
+        await asyncio.sleep(0.02)
+    assert await sessions(postgres, policy) == []
+
+
 async def test_a_dead_connection_is_replaced(postgres: Postgres, policy: Policy, reader: Reader) -> None:
     """A server that was restarted costs nobody a statement."""
     await asyncio.gather(*(reader.read(READS) for _ in range(SIZE)))
