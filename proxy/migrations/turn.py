@@ -12,7 +12,7 @@ from proxy.errors import StatementFailed
 
 # Any number would do: advisory locks are a database's own, and this one is ours.
 _LOCK: Final = 0x6D696772617465
-_POLL_S: Final = 0.5
+_POLL_S: Final = 0.2
 _HOLDER: Final = """
 SELECT lock.pid, session.usename::text, session.application_name, session.backend_start
 FROM pg_catalog.pg_locks lock LEFT JOIN pg_catalog.pg_stat_activity session USING (pid)

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -11,22 +10,17 @@ from typing import Any
 
 import pytest
 from databases import Connect, run_sql
+from migrating import PROGRAM, libpq_environment, until_sleeping
 
 from proxy.embedded import Cluster
 
-CHECKOUT = Path(__file__).parents[2]
 Apply = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def environment(cluster: Cluster, tmp_path: Path) -> dict[str, str]:
     """Return libpq's variables for the run's server, with the password in a file."""
-    passfile = tmp_path / "pgpass"
-    passfile.write_text(f"*:*:*:{cluster.superuser}:{cluster.password}\n")
-    passfile.chmod(0o600)
-    own = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    where = {"PGHOST": str(cluster.socket_folder), "PGPORT": str(cluster.port), "PGUSER": cluster.superuser}
-    return {**own, **where, "PGPASSFILE": str(passfile)}
+    return libpq_environment(cluster, tmp_path)
 
 
 @pytest.fixture
@@ -35,7 +29,7 @@ def apply(environment: dict[str, str], tmp_path: Path) -> Apply:
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, CHECKOUT / "apply_migrations.py", *arguments],
+            [*PROGRAM, *arguments],
             cwd=tmp_path,
             env={**environment, **variables},
             capture_output=True,
@@ -182,7 +176,7 @@ def test_a_killed_run_leaves_nothing_half_applied(
     """After kill -9 in the middle of a file PostgreSQL undoes it, and the next run does it whole."""
     (folder / "001_first.sql").write_text("CREATE TABLE a ();")
     (folder / "002_second.sql").write_text("CREATE TABLE b (); SELECT pg_sleep(60); CREATE TABLE c ();")
-    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    command = [*PROGRAM, "--folder", folder.parent, "--create"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         told = ""
@@ -235,9 +229,9 @@ def test_a_killed_run_outside_a_transaction_is_half_way(
 ) -> None:
     """Nobody was left to write it down afterwards: it was written down before."""
     (folder / "001_first.sql").write_text("-- apply: no-transaction\nCREATE TABLE a ();\nSELECT pg_sleep(60);\n")
-    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    command = [*PROGRAM, "--folder", folder.parent, "--create"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
-        _until_sleeping(cluster, database)
+        until_sleeping(cluster, database)
         running.kill()
     again = apply("--folder", "migrations")
     assert again.returncode == 1
@@ -317,7 +311,7 @@ def test_two_runs_that_create_a_database_at_once_apply_everything_once(
     """One creates, one waits and says for whom; both end well."""
     for number in range(1, 6):
         (folder / f"{number:03d}_step.sql").write_text(f"CREATE TABLE t{number} (); SELECT pg_sleep(0.05);")
-    command = [sys.executable, CHECKOUT / "apply_migrations.py", "--folder", folder.parent, "--create"]
+    command = [*PROGRAM, "--folder", folder.parent, "--create"]
     runs = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for _ in range(3)
@@ -340,14 +334,3 @@ def test_a_long_statement_is_shown_where_it_is_wrong(apply: Apply, folder: Path)
     assert told[1] == "  statement: CREATE TABLE a ("
     assert told[told.index("               x varchr") + 1] == "                 ^"
     assert len(told) < 15
-
-
-def _until_sleeping(cluster: Cluster, database: str) -> None:
-    """Return once a session of the database is in its pg_sleep."""
-    wait = f"""
-        DO $$ BEGIN
-          WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname = '{database}' AND wait_event = 'PgSleep') LOOP
-            PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
-          END LOOP;
-        END $$"""
-    run_sql(cluster.dsn(), wait)
