@@ -5,8 +5,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,66 +91,76 @@ class Fetcher(threading.Thread):
             self.answers.append((size, time.perf_counter() - started))
 
 
-@contextmanager
-def _peak(gateway: Gateway) -> Iterator[list[int]]:
-    """Watch a gateway's resident memory; the list has the most there was."""
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What came of some work: its load, when it began and ended, and the most memory that the gateway had meanwhile."""
+
+    load: Load
+    began: float
+    ended: float
+    memory_bytes: int
+
+
+def _watch(gateway: Gateway, work: Callable[[], Load]) -> _Watched:
+    """Do some work, and look at the gateway's resident memory all the while."""
     most, over = [gateway.service.resident_bytes()], threading.Event()
 
-    def watch() -> None:
+    def look() -> None:
         while not over.wait(_POLL_S):
             most[0] = max(most[0], gateway.service.resident_bytes())
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
+    looking = threading.Thread(target=look, daemon=True)
+    began = time.monotonic()
+    looking.start()
     try:
-        yield most
+        load = work()
     finally:
         over.set()
-        thread.join()
+        looking.join()
+    return _Watched(load, began, time.monotonic(), most[0])
 
 
 def measure(arena: Arena, mode: Mode, seconds: float) -> Large:
     """Measure W1 alone and beside large answers. Raises `BenchFailed`."""
     arena.database.run(*FILL)
-    arena.database.pin(mode.other_cores)
+    arena.settle(mode)
     gateway = PulsingGateway(arena)
+    requests = gateway.requests(WORKLOADS["W1"])
+    fetcher = Fetcher(gateway)
+
+    def load() -> Load:
+        return arena.generator.run(gateway.port, requests, seconds, mode.other_cores, connections=CONNECTIONS)
+
+    def load_beside() -> Load:
+        fetcher.start()
+        done = load()
+        fetcher.over.set()
+        fetcher.join(120)
+        return done
+
     gateway.start(mode)
     try:
-        requests = gateway.requests(WORKLOADS["W1"])
-
-        def load() -> Load:
-            return arena.generator.run(gateway.port, requests, seconds, mode.other_cores, connections=CONNECTIONS)
-
-        load()
+        load()  # warms it up
         say("W1 alone")
-        began = time.monotonic()
-        with _peak(gateway) as least:
-            alone = load()
-        between = time.monotonic()
+        alone = _watch(gateway, load)
         say(f"W1 beside answers of {ROWS * BYTES_A_ROW / 1e6:.0f} MB")
-        fetcher = Fetcher(gateway)
-        with _peak(gateway) as most:
-            fetcher.start()
-            beside = load()
-            fetcher.over.set()
-            fetcher.join(120)
-        ended = time.monotonic()
+        beside = _watch(gateway, load_beside)
     finally:
         gateway.stop()
     if fetcher.failure or not fetcher.answers:
         raise BenchFailed(fetcher.failure or "there was no large answer in time")
     pauses = json.loads(gateway.pauses.read_text(encoding="utf-8"))
-    sizes, times = zip(*fetcher.answers, strict=True)
-    return Large(
-        Spell(alone, longest(pauses, began, between), memory_mib=least[0] / 2**20),
-        Spell(
-            beside,
-            longest(pauses, between, ended),
-            answers=len(sizes),
-            answer_bytes=max(sizes),
-            answer_s=sum(times) / len(times),
-            memory_mib=most[0] / 2**20,
-        ),
+    return Large(_spell(alone, pauses), _spell(beside, pauses, fetcher.answers))
+
+
+def _spell(watched: _Watched, pauses: Sequence[Sequence[float]], answers: Sequence[tuple[int, float]] = ()) -> Spell:
+    return Spell(
+        watched.load,
+        longest(pauses, watched.began, watched.ended),
+        answers=len(answers),
+        answer_bytes=max((size for size, _ in answers), default=0),
+        answer_s=sum(taken for _, taken in answers) / len(answers) if answers else 0.0,
+        memory_mib=watched.memory_bytes / 2**20,
     )
 
 

@@ -8,6 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+
+def _cores() -> tuple[int, ...]:
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
+# As we found them: later we keep to some of them ourselves.
+_CORES = _cores()
 # Other work that the machine had when we began: numbers made beside it are worth less.
 _LOAD_AVERAGE = os.getloadavg()[0]
 
@@ -32,31 +41,24 @@ def modes() -> dict[str, Mode]:
     `one`: the contestant has the first core, PostgreSQL and the load
     generator the rest; a machine of one core has them all share it.
     """
-    cores = _cores()
-    pinned = (cores[:1], cores[1:] or cores[:1]) if hasattr(os, "sched_setaffinity") else ((), ())
+    pinned = (_CORES[:1], _CORES[1:] or _CORES[:1]) if hasattr(os, "sched_setaffinity") else ((), ())
     return {
         "one": Mode("one", "One process on one core", 1, *pinned),
-        "all": Mode("all", f"As many processes as cores ({len(cores)})", len(cores)),
+        "all": Mode("all", f"As many processes as cores ({len(_CORES)})", len(_CORES)),
     }
-
-
-def _cores() -> tuple[int, ...]:
-    if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0)))
-    return tuple(range(os.cpu_count() or 1))
 
 
 def pin(pids: Sequence[int], cores: tuple[int, ...]) -> None:
     """Keep running processes on these cores; on any, where none are named."""
     if hasattr(os, "sched_setaffinity"):
         for pid in pids:
-            os.sched_setaffinity(pid, cores or _cores())
+            os.sched_setaffinity(pid, cores or _CORES)
 
 
 def facts() -> dict[str, str]:
     """Return what the reader has to know of the machine, by its title."""
     return {
-        "cores": str(len(_cores())),
+        "cores": str(len(_CORES)),
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "load average before": f"{_LOAD_AVERAGE:.1f}",

@@ -36,7 +36,7 @@ def contest(
     arena: Arena, contestants: Sequence[type[Contestant]], workloads: Sequence[Workload], mode: Mode, plan: Plan
 ) -> Iterator[Run]:
     """Start everybody, check everybody's answers, then measure. Raises `BenchFailed`."""
-    arena.database.pin(mode.other_cores)
+    arena.settle(mode)
     with ExitStack() as running:
         present = []
         for kind in contestants:

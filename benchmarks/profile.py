@@ -59,8 +59,8 @@ def main(words: list[str]) -> int:
     workload, mode = WORKLOADS[options.workload], machine.modes()["one"]
     try:
         with BenchDatabase() as database:
-            database.pin(mode.other_cores)
             arena = Arena(database, OwnGenerator(database.folder), database.folder, NODE)
+            arena.settle(mode)
             print(stage_table(workload, _time_stages(TimedGateway(arena), workload, mode, options.seconds)))
             stacks = _sample(Gateway(arena), workload, mode, options.seconds)
     except (BenchFailed, EmbeddedFailed) as exc:

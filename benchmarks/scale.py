@@ -62,7 +62,7 @@ def measure(arena: Arena, mode: Mode, sizes: Sizes) -> Scale:
     for count, folder in folders.items():
         write_policies(folder, count)
     make_logins(arena.database, folders[sizes.tenants[-1]], sizes.tenants[-1])
-    arena.database.pin(mode.other_cores)
+    arena.settle(mode)
     start_s, memory, policies, errors = _by_policies(arena, mode, sizes, folders)
     cold, tenants, more_errors = _by_tenants(arena, mode, sizes, folders[sizes.tenants[-1]])
     least, most = sizes.policies[0], sizes.policies[-1]

@@ -1,5 +1,6 @@
 """What every contestant is: something that can be started, checked and measured."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 from benchmarks.database import BenchDatabase
 from benchmarks.load import Generator, Load
-from benchmarks.machine import Mode
+from benchmarks.machine import Mode, pin
 from benchmarks.workloads import Workload
 
 # The rows that each request of a workload has to be answered with, by its parameters.
@@ -35,6 +36,11 @@ class Arena:
     generator: Generator
     folder: Path
     node: Path
+
+    def settle(self, mode: Mode) -> None:
+        """Keep PostgreSQL, and ourselves, where the contestants of this mode are not."""
+        self.database.pin(mode.other_cores)
+        pin([os.getpid()], mode.other_cores)
 
 
 class Contestant(ABC):
