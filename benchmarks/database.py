@@ -58,8 +58,8 @@ class BenchDatabase:
             self.close()
             raise
         self.passfile.touch(0o600)
-        for role in (self.policy.login, GATEWAY_ROLE):
-            self.add_password(role, self._password)
+        for login in (self.policy.login, GATEWAY_ROLE):
+            self.add_password(login, self._password)
         return self
 
     def __exit__(
@@ -136,8 +136,8 @@ class BenchDatabase:
 
     def _fill(self) -> None:
         self.run(f"CREATE DATABASE {DATABASE}", database="postgres")
-        roles = [f"ALTER ROLE {role} PASSWORD '{self._password}'" for role in (self.policy.login, GATEWAY_ROLE)]
-        self.run(SCHEMA.read_text(encoding="utf-8"), wall_two(self.policy), *roles)
+        logins = [f"ALTER ROLE {login} PASSWORD '{self._password}'" for login in (self.policy.login, GATEWAY_ROLE)]
+        self.run(SCHEMA.read_text(encoding="utf-8"), wall_two(self.policy), *logins)
 
 
 def as_json(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The machine: its cores and who runs on which, and the facts that a table of numbers is worth nothing without."""
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -52,7 +53,8 @@ def pin(pids: Sequence[int], cores: tuple[int, ...]) -> None:
     """Keep running processes on these cores; on any, where none are named."""
     if hasattr(os, "sched_setaffinity"):
         for pid in pids:
-            os.sched_setaffinity(pid, cores or _CORES)
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                os.sched_setaffinity(pid, cores or _CORES)
 
 
 def facts() -> dict[str, str]:

@@ -61,7 +61,7 @@ def main(words: list[str]) -> int:
         with BenchDatabase() as database:
             arena = Arena(database, OwnGenerator(database.folder), database.folder, NODE)
             arena.settle(mode)
-            print(stage_table(workload, _time_stages(TimedGateway(arena), workload, mode, options.seconds)))
+            print(stage_table(workload, time_stages(TimedGateway(arena), workload, mode, options.seconds)))
             stacks = _sample(Gateway(arena), workload, mode, options.seconds)
     except (BenchFailed, EmbeddedFailed) as exc:
         say(f"profile: {exc}")
@@ -86,12 +86,15 @@ def _running(gateway: Gateway, workload: Workload, mode: Mode) -> Iterator[Gatew
         gateway.stop()
 
 
-def _time_stages(gateway: TimedGateway, workload: Workload, mode: Mode, seconds: int) -> Mapping[str, Sequence[float]]:
+def time_stages(gateway: TimedGateway, workload: Workload, mode: Mode, seconds: int) -> Mapping[str, Sequence[float]]:
+    """Return the microseconds of each stage in each request of some seconds, one request at a time."""
     with _running(gateway, workload, mode):
         checked = gateway.arena.generator.run(
             gateway.port, gateway.requests(workload), seconds, mode.other_cores, connections=1
         )
     laps: dict[str, list[float]] = json.loads(gateway.laps.read_text(encoding="utf-8"))
+    if len(laps[WHOLE]) < checked.requests:
+        raise BenchFailed("requests went another way than benchmarks/stages.py knows of")
     # What came before had several requests at a time.
     return {stage: taken[-checked.requests :] for stage, taken in laps.items()}
 
@@ -101,7 +104,7 @@ def stage_table(workload: Workload, laps: Mapping[str, Sequence[float]]) -> str:
     whole = median(laps[WHOLE])
     rows = [(stage.name, stage.what, stage.within is not None) for stage in STAGES]
     rows += [
-        (BETWEEN, "tasks, ASGI, the stopwatch", False),
+        (BETWEEN, "tasks, and the stopwatch", False),
         (WHOLE, "from the first byte in to the last byte out", False),
     ]
     lines = [

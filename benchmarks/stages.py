@@ -62,7 +62,7 @@ STAGES = (
     ),
     Stage("render", "the answer's JSON", ("proxy.gateway:render_result",)),
     Stage("tell", "the log line and the metrics", ("proxy.telemetry.events:request_served",)),
-    Stage("send", "the answer's head, to the socket", ("proxy.wire.response:Response.send",)),
+    Stage("send", "the answer's head, to the socket", ("proxy.wire.exchange:Exchange.respond",)),
 )
 
 

@@ -84,7 +84,8 @@ class HttpContestant(Contestant):
                 response = connection.getresponse()
                 body = response.read()
                 if response.status != http.HTTPStatus.OK:
-                    raise BenchFailed(f"{self.title} answered {workload.name} with {response.status}: {body[:300]!r}")
+                    answered = f"{self.title} answered {workload.name} with {response.status}: {body[:300]!r}"
+                    raise BenchFailed(f"{answered}\n{self.service.last_words()}")
                 fault = compare(orjson.loads(body), expected[tuple(parameters)], workload.row_count)
                 if fault:
                     raise BenchFailed(f"{self.title} answers {workload.name} otherwise than PostgreSQL: {fault}")
