@@ -7,6 +7,7 @@ Exit status: 0 done, 1 a failure or a database that has parted from its files,
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from proxy.cli.console import HelpFormatter, add_json
 from proxy.cli.migrations_report import Output
 from proxy.cli.migrations_run import Job, run_all
 from proxy.migrations.files import MigrationsInvalid, load_folder
+from proxy.migrations.ssh import POSTGRES
 
 DESCRIPTION = """\
 Apply what is pending of migrations/<database>/NNN_description.sql, in order.
@@ -31,6 +33,8 @@ said --resolve."""
 EPILOG = """\
 where the server is:
   As for psql: PGHOST, PGPORT, PGUSER, PGPASSFILE and their kin, or --url.
+  From elsewhere --ssh user@host: the system's ssh with your own keys and
+  config carries the connection, and logs in to PostgreSQL as that user.
   The login should own the database, or be a superuser.
 
 examples:
@@ -41,6 +45,8 @@ examples:
       what is applied (when, by whom, how long it took) and what is pending
   ./apply_migrations.py --dry-run callmeback
       print what would run, and change nothing
+  ./apply_migrations.py --ssh postgres@db.example.org callmeback
+      from one's desk: apply what is pending on the server
   ./apply_migrations.py new "add user preferences" callmeback
       make the next file: migrations/callmeback/010_add_user_preferences.sql
   ./apply_migrations.py callmeback --into callmeback_staging
@@ -123,6 +129,15 @@ def _add_choices(parser: argparse.ArgumentParser, home: Path) -> None:
 def _add_server(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("where the server is").add_argument
     add("--url", help="postgresql://[user@]host[:port]; a password is safer in PGPASSFILE, which nobody sees in ps")
+    add("--ssh", metavar="USER@HOST", help="reach it by ssh, as your ssh config says; nothing is asked")
+    add(
+        "--ssh-postgres",
+        type=_address,
+        default=POSTGRES,
+        metavar="ADDR",
+        help="where PostgreSQL is as seen from there: a socket's path or host:port (default: %(default)s)",
+    )
+    add("--ssh-config", type=Path, metavar="FILE", help="another ssh config than your own")
 
 
 class _UsageError(Exception):
@@ -153,6 +168,12 @@ def _number(text: str) -> int:
     if not text.isascii() or not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number such as 009")
     return int(text)
+
+
+def _address(text: str) -> str:
+    if not text.startswith("/") and not re.fullmatch(r"[^/\s]+:[0-9]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a socket's path nor host:port")
+    return text
 
 
 def _seconds(text: str) -> float:

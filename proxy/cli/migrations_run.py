@@ -1,18 +1,20 @@
 """What `apply_migrations.py` does: one database after the other, in the way that its options ask for."""
 
 import argparse
-import sys
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from proxy.cli import migrations_report as report
+from proxy.cli.migrations_failure import Failure
 from proxy.cli.migrations_progress import Progress
 from proxy.cli.migrations_report import Output
-from proxy.database.admin import MISSING_DATABASE, AdminConnection, connect_admin
+from proxy.cli.migrations_server import Server
+from proxy.database.admin import AdminConnection
 from proxy.errors import Refusal, StatementFailed
-from proxy.migrations.failure import MigrationFailed
+from proxy.migrations.failure import LOST, MigrationFailed
 from proxy.migrations.files import Migration, MigrationsInvalid
 from proxy.migrations.history import take_stock
 from proxy.migrations.plan import HalfWay, compare, pending, told
@@ -20,11 +22,13 @@ from proxy.migrations.recording import baseline, resolve
 from proxy.migrations.runner import Options, Patience, migrate, read
 from proxy.migrations.running import Job as Script
 from proxy.migrations.running import invalid_indexes
+from proxy.migrations.ssh import Destination, Link, linked
 from proxy.migrations.turn import holder
-from proxy.policy.quoting import identifier
 
-# Somebody else has made it since we looked; or makes one from the same template right now.
-_MADE_MEANWHILE: Final = frozenset({"42P04", "23505"})
+_ELSEWHERE: Final = (
+    "--ssh-postgres says where PostgreSQL is, as seen from there; its sshd has to allow forwarding "
+    "(AllowStreamLocalForwarding for a socket, AllowTcpForwarding for a port)."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +41,43 @@ class Job:
 
 
 async def run_all(jobs: Sequence[Job], arguments: argparse.Namespace, output: Output) -> int:
-    """Work on one database after the other; after a failure the rest is left alone, and named.
+    """Work on one database after the other, through ssh where that is asked for. Returns the exit status."""
+    if arguments.ssh is None:
+        return output.end(await _run_each(jobs, arguments, output))
+    destination = Destination(arguments.ssh, arguments.ssh_postgres, arguments.ssh_config)
+    try:
+        async with linked(destination, arguments.url, os.environ) as link:
+            arguments.url = link.url
+            return output.end(await _run_each(jobs, arguments, output, link))
+    except Refusal as exc:
+        return output.refuse(MigrationsInvalid(exc.message, exc.hint or ""))
 
-    Returns the exit status.
-    """
+
+async def _run_each(
+    jobs: Sequence[Job], arguments: argparse.Namespace, output: Output, link: Link | None = None
+) -> int:
+    """Work on one after the other; after a failure the rest is left alone, and named."""
     status = 0
     for number, job in enumerate(jobs):
         document = output.begin(job.database)
         try:
             status = max(status, await _Run(job, arguments, output, document).run())
         except (MigrationsInvalid, MigrationFailed, Refusal, StatementFailed) as exc:
+            await _add_what_ssh_says(exc, link)
             document["error"] = output.failed(job.database, exc)
             output.not_tried([rest.database for rest in jobs[number + 1 :]])
-            return output.end(1)
-    return output.end(status)
+            return 1
+    return status
+
+
+async def _add_what_ssh_says(failure: Failure, link: Link | None) -> None:
+    """Give a failure of the connection the reason that only ssh knows."""
+    told = failure.failure if isinstance(failure, MigrationFailed) else failure
+    if link is None or isinstance(told, MigrationsInvalid):
+        return
+    if told.code is None or told.code.startswith(LOST):
+        words = await link.last_words()
+        told.hint = "\n".join(filter(None, (words, _ELSEWHERE if isinstance(told, Refusal) else ""))) or told.hint
 
 
 class _Run:
@@ -63,7 +90,9 @@ class _Run:
         self._document: Final = document
 
     async def run(self) -> int:
-        connection = await self._connect()
+        connection, made = await Server(self._arguments, self._output).connect(self._job.database)
+        if made:
+            self._tell({"created": True})
         if connection is None:
             return await self._without_database()
         async with connection:
@@ -149,22 +178,6 @@ class _Run:
     def _tell(self, document: Mapping[str, Any]) -> None:
         self._document.update(document)
 
-    async def _connect(self) -> AdminConnection | None:
-        """Log in; a missing database is created if that is asked for, or None where nothing may change."""
-        try:
-            return await self._log_in(self._job.database)
-        except Refusal as exc:
-            if exc.code != MISSING_DATABASE:
-                raise
-            if not self._arguments.create:
-                name = self._job.database
-                exc.hint = f"Create it (createdb {name}), or let this do it with --create."
-                raise
-        if self._arguments.status or self._arguments.dry_run or self._arguments.verify:
-            return None
-        await self._create()
-        return await self._log_in(self._job.database)
-
     async def _without_database(self) -> int:
         """Tell what there is to tell where the database has yet to be created."""
         self._output.say(f"-- {self._job.database}: does not exist, and would be created")
@@ -175,23 +188,3 @@ class _Run:
         else:
             self._tell(report.status(self._output, self._job.database, entries, None))
         return 0
-
-    async def _create(self) -> None:
-        async with await self._log_in("postgres") as connection:
-            try:
-                await connection.run(f"CREATE DATABASE {identifier(self._job.database)}")
-            except StatementFailed as exc:
-                if exc.code not in _MADE_MEANWHILE:
-                    raise
-                return
-        self._output.say(f"{self._job.database}: created")
-        self._tell({"created": True})
-
-    async def _log_in(self, database: str) -> AdminConnection:
-        session = {"lock_timeout": f"{round(self._arguments.lock_timeout * 1000)}ms"}
-        return await connect_admin(database, self._arguments.url, _notice, session=session)
-
-
-def _notice(line: str) -> None:
-    """Pass on what PostgreSQL says in passing."""
-    print(f"    {line}", file=sys.stderr, flush=True)

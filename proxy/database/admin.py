@@ -68,6 +68,8 @@ class AdminConnection:
     def _failures(self) -> Iterator[None]:
         try:
             yield
+        except asyncpg.ConnectionDoesNotExistError as exc:  # the driver's own: nobody has sent it
+            raise faults.lost("unknown") from exc
         except asyncpg.PostgresError as exc:
             raise _failed(exc) from exc
         except (asyncpg.InterfaceError, OSError) as exc:

@@ -12,6 +12,9 @@ Left = Literal["no", "part", "unknown"]
 # Another session was in the way: lock_timeout or NOWAIT, and the loser of a deadlock.
 BUSY: Final = frozenset({"55P03", "40P01"})
 
+# SQLSTATEs of a connection that was lost, and of a server that ends it.
+LOST: Final = ("08", "57P")
+
 _HINTS: Final = {
     "25001": "It cannot run in a transaction: put it in a file whose first line is  -- apply: no-transaction",
     "2D000": "Procedures that commit cannot run in a transaction: call them in a file whose first line is  "
@@ -50,4 +53,4 @@ class MigrationFailed(Exception):  # noqa: N818 - the domain's word
 
 def ends_session(failure: StatementFailed) -> bool:
     """Say whether the connection or the server went away with an error, so that it tells nothing of what was done."""
-    return failure.applied == "unknown" or failure.code.startswith(("08", "57P"))
+    return failure.applied == "unknown" or failure.code.startswith(LOST)
