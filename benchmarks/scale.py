@@ -93,7 +93,9 @@ def _by_policies(
             start_s[count] = time.monotonic() - started
             memory[count] = gateway.service.usage().memory_bytes
             say(f"{count:,} policies: started in {start_s[count]:.2f} s, {memory[count] / 2**20:.0f} MiB")
-            runs[count] = _thawed(gateway.service, _load(gateway, gateway.in_turn(1), sizes.seconds, mode))
+            requests = gateway.in_turn(1)
+            list(first_requests(gateway.port, requests[:1]))
+            runs[count] = _thawed(gateway.service, _load(gateway, requests, sizes.seconds, mode))
             gateway.service.freeze()
         points, errors = _interleaved(runs, sizes.rounds, "policies")
     return start_s, memory, points, errors
@@ -153,7 +155,10 @@ def _thawed(service: Service, run: Callable[[], Load]) -> Callable[[], Load]:
 
 
 def _interleaved(runs: Mapping[int, Callable[[], Load]], rounds: int, what: str) -> tuple[dict[int, Point], int]:
-    """Run each once a round, after one round that does not count; return the medians, and the errors of all."""
+    """Run each once a round, after one round that does not count; return the medians, and the errors of all.
+
+    A run without a single answer is an error.
+    """
     loads: dict[int, list[Load]] = {count: [] for count in runs}
     for number in range(rounds + 1):
         for count in rotated([*runs], number):
@@ -161,7 +166,7 @@ def _interleaved(runs: Mapping[int, Callable[[], Load]], rounds: int, what: str)
             say(f"{count:,} {what}: {load.requests / load.seconds:,.0f}/s, p99 {load.p99_ms:.2f} ms")
             if number:
                 loads[count].append(load)
-    return summarize(loads), sum(load.errors for several in loads.values() for load in several)
+    return summarize(loads), sum(load.errors or not load.requests for several in loads.values() for load in several)
 
 
 def summarize(loads: Mapping[int, Sequence[Load]]) -> dict[int, Point]:
