@@ -28,6 +28,10 @@ from proxy.vetting.tree import (
 )
 
 
+# Each may be looked through for each name; PostgreSQL's planner takes longer still.
+MOST_SOURCES = 400
+
+
 class SourceBinder(ExpressionBinder):
     """Binds the items of FROM."""
 
@@ -212,6 +216,12 @@ class SourceBinder(ExpressionBinder):
 
     def _unique(self, name: str) -> str:
         """Return an alias that no other source of the statement has."""
+        if len(self._aliases) >= MOST_SOURCES:
+            raise Denial(
+                "statement-size",
+                f"the statement has more than {MOST_SOURCES} tables and subqueries",
+                hint="Read them by several statements, or by a view.",
+            )
         spelled = name
         while spelled in self._aliases:
             number = self._numbers[name] = self._numbers.get(name, 0) + 1
