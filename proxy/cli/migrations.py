@@ -1,7 +1,7 @@
 """`apply_migrations.py`: its command line.
 
 Exit status: 0 done, 1 a failure or a database that has parted from its files,
-2 wrong usage.
+2 wrong usage, 3 all is applied and a policy does not fit.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from proxy.cli import migrations_new
 from proxy.cli.console import HelpFormatter, add_json
 from proxy.cli.migrations_report import Output
 from proxy.cli.migrations_run import Job, run_all
+from proxy.cli.policy_files import add_gateway_role
 from proxy.migrations.files import MigrationsInvalid, load_folder
 from proxy.migrations.ssh import POSTGRES
 
@@ -45,8 +46,8 @@ examples:
       what is applied (when, by whom, how long it took) and what is pending
   ./apply_migrations.py --dry-run callmeback
       print what would run, and change nothing
-  ./apply_migrations.py --ssh postgres@db.example.org callmeback
-      from one's desk: apply what is pending on the server
+  ./apply_migrations.py --ssh postgres@db.example.org --with-policies callmeback
+      from one's desk: apply what is pending, and then the rights of policies/
   ./apply_migrations.py new "add user preferences" callmeback
       make the next file: migrations/callmeback/010_add_user_preferences.sql
   ./apply_migrations.py callmeback --into callmeback_staging
@@ -56,14 +57,14 @@ examples:
   ./apply_migrations.py --resolve 012 retry callmeback
       012 had stopped half-way, and what it had done was undone by hand
 
-Exit status: 0 done, 1 a failure or a changed file, 2 wrong usage.
-docs/migrations.md tells the rest."""
+Exit status: 0 done, 1 a failure or a changed file, 2 wrong usage, 3 all is
+applied and a policy does not fit. docs/migrations.md tells the rest."""
 
 
 def main(argv: Sequence[str] | None = None, *, home: Path) -> int:
     """Run one command line (default: the process's own) and return its exit status.
 
-    `home` is the checkout, whose folder `migrations` is read unless --folder says otherwise.
+    `home` is the checkout, whose folders `migrations` and `policies` are read unless options say otherwise.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["new"]:
@@ -101,6 +102,7 @@ def create_parser(home: Path) -> argparse.ArgumentParser:
     _add_modes(parser)
     _add_choices(parser, home)
     _add_server(parser)
+    add_gateway_role(parser)
     add_json(parser)
     return parser
 
@@ -123,6 +125,9 @@ def _add_choices(parser: argparse.ArgumentParser, home: Path) -> None:
     add("--allow-out-of-order", action="store_true", help="apply a file whose number is below one that is applied")
     add("--lock-timeout", type=_seconds, default=3.0, metavar="S", help="give up a lock after S seconds (default: 3)")
     add("--lock-retries", type=_number, default=10, metavar="N", help="… and try again N times (default: %(default)s)")
+    add("--with-policies", action="store_true", help="then apply the rights of its policies, as `policy sql` has them")
+    policies = Path(os.environ.get("PROXY_POLICIES") or home / "policies")
+    add("--policies", type=Path, default=policies, metavar="DIR", help="… in DIR (default: %(default)s)")
     add("--folder", type=Path, default=home / "migrations", help="where the folders are (default: %(default)s)")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 from proxy.cli.migrations_report import Output, brief, duration, files
 from proxy.migrations.failure import MigrationFailed
 from proxy.migrations.files import Migration
+from proxy.migrations.patience import Busy
 from proxy.migrations.turn import Session
 
 _TICK_S: Final = 1.0
@@ -56,10 +57,11 @@ class Progress:
         self._line = f"  {migration.version:03d} {migration.name} … "
         self._output.say(self._line, end="")
 
-    def retrying(self, failure: MigrationFailed, in_the_way: Sequence[Session], pause_s: float) -> None:
+    def retrying(self, failure: Busy, in_the_way: Sequence[Session], pause_s: float) -> None:
         """Say that another session was in the way, who it may be, and when it is tried again."""
         line, self._line = self._line, ""
-        self._output.say(f"{failure.failure.message} (line {failure.line}); trying again in {pause_s:g} s")
+        place = f" (line {failure.line})" if isinstance(failure, MigrationFailed) else ""
+        self._output.say(f"{failure}{place}; trying again in {pause_s:g} s")
         for session in in_the_way:
             self._output.say(f"      holds locks on tables: {session}")
         self._output.say(line, end="")

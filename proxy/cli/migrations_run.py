@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from proxy.cli import migrations_report as report
 from proxy.cli.migrations_failure import Failure
+from proxy.cli.migrations_policies import Policies
 from proxy.cli.migrations_progress import Progress
 from proxy.cli.migrations_report import Output
 from proxy.cli.migrations_server import Server
@@ -17,9 +18,10 @@ from proxy.errors import Refusal, StatementFailed
 from proxy.migrations.failure import LOST, MigrationFailed
 from proxy.migrations.files import Migration, MigrationsInvalid
 from proxy.migrations.history import take_stock
+from proxy.migrations.patience import Patience
 from proxy.migrations.plan import HalfWay, compare, pending, told
 from proxy.migrations.recording import baseline, resolve
-from proxy.migrations.runner import Options, Patience, migrate, read
+from proxy.migrations.runner import Options, migrate, read
 from proxy.migrations.running import Job as Script
 from proxy.migrations.running import invalid_indexes
 from proxy.migrations.ssh import Destination, Link, linked
@@ -105,7 +107,7 @@ class _Run:
             ):
                 if wanted:
                     return await mode(connection)
-            return await self._migrate(connection)
+            return await self._migrate(connection, new=made)
 
     async def _status(self, connection: AdminConnection) -> int:
         entries = await take_stock(connection, self._job.files)
@@ -147,7 +149,7 @@ class _Run:
         self._tell({"resolved": {"version": version, "as": how}})
         return 0
 
-    async def _migrate(self, connection: AdminConnection) -> int:
+    async def _migrate(self, connection: AdminConnection, *, new: bool) -> int:
         try:
             with Progress(self._output, self._job.database) as progress:
                 self._document["applied"] = progress.done
@@ -156,7 +158,8 @@ class _Run:
         except HalfWay as exc:
             exc.hint = await self._with_indexes(connection, exc.hint)
             raise
-        return 0
+        status, self._document["policies"] = await self._policies().settle(connection, new=new)
+        return status
 
     async def _with_indexes(self, connection: AdminConnection, hint: str) -> str:
         """Name the indexes that a half may have left, with what removes them."""
@@ -167,6 +170,10 @@ class _Run:
         """Tell what would run, once it has been read as a run would read it."""
         jobs = [Script(migration, read(migration)) for migration in todo]
         self._tell(report.would_run(self._output, self._job.database, jobs))
+        self._tell({"policies": self._policies().rehearse()})
+
+    def _policies(self) -> Policies:
+        return Policies(self._job.database, self._arguments, self._output)
 
     def _options(self) -> Options:
         return Options(

@@ -45,11 +45,6 @@ class MigrationFailed(Exception):  # noqa: N818 - the domain's word
         self.statement = statement
         self.applied = applied
 
-    @property
-    def may_be_tried_again(self) -> bool:
-        """Say whether another session was in the way, and nothing was left behind."""
-        return self.failure.code in BUSY and self.applied == "no"
-
 
 def ends_session(failure: StatementFailed) -> bool:
     """Say whether the connection or the server went away with an error, so that it tells nothing of what was done."""

@@ -4,9 +4,8 @@ What is more of an exception (a database that is taken over, a file that has
 stopped half-way outside a transaction) is in `proxy.migrations.recording`.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from proxy.errors import StatementFailed
 from proxy.migrations import history, turn
 from proxy.migrations.failure import MigrationFailed
 from proxy.migrations.files import Migration
+from proxy.migrations.patience import Busy, Patience
 from proxy.migrations.plan import pending
 from proxy.migrations.running import Job, apply_inside, apply_outside, run_statement
 from proxy.migrations.script import Script, read_script
@@ -30,7 +30,7 @@ class Reporter(Protocol):
     def starting(self, migration: Migration) -> None:
         """Begin with a file."""
 
-    def retrying(self, failure: MigrationFailed, in_the_way: Sequence[turn.Session], pause_s: float) -> None:
+    def retrying(self, failure: Busy, in_the_way: Sequence[turn.Session], pause_s: float) -> None:
         """Say that another session was in the way, and that it will be tried again after a pause."""
 
     def applied(self, migration: Migration, duration_ms: int) -> None:
@@ -46,25 +46,11 @@ class Silent:
     def starting(self, migration: Migration) -> None:
         """Say nothing."""
 
-    def retrying(self, failure: MigrationFailed, in_the_way: Sequence[turn.Session], pause_s: float) -> None:
+    def retrying(self, failure: Busy, in_the_way: Sequence[turn.Session], pause_s: float) -> None:
         """Say nothing."""
 
     def applied(self, migration: Migration, duration_ms: int) -> None:
         """Say nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often a file is tried again that another session was in the way of, and after which pauses."""
-
-    retries: int = 10
-    first_pause_s: float = 1.0
-    longest_pause_s: float = 30.0
-
-    def pauses(self) -> Iterator[float]:
-        """Yield each pause in seconds: every one is twice as long as the last."""
-        for number in range(self.retries):
-            yield min(self.first_pause_s * 2**number, self.longest_pause_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +59,7 @@ class Options:
 
     to: int | None = None
     out_of_order: bool = False
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
 
 async def migrate(
@@ -127,16 +113,11 @@ async def apply_script(connection: AdminConnection, text: str) -> None:
 
 
 async def _apply(connection: AdminConnection, job: Job, patience: Patience, told: Reporter) -> int:
-    async def patiently(work: Callable[[], Awaitable[int]]) -> int:
-        for pause_s in patience.pauses():
-            try:
-                return await work()
-            except MigrationFailed as exc:
-                if not exc.may_be_tried_again:
-                    raise
-                told.retrying(exc, await turn.in_the_way(connection), pause_s)
-            await asyncio.sleep(pause_s)
-        return await work()
+    async def on_busy(failure: Busy, pause_s: float) -> None:
+        told.retrying(failure, await turn.in_the_way(connection), pause_s)
+
+    def patiently(work: Callable[[], Awaitable[int]]) -> Awaitable[int]:
+        return patience.exert(work, on_busy)
 
     if job.script.in_transaction:
         return await patiently(partial(apply_inside, connection, job))

@@ -10,7 +10,8 @@ from proxy.database.admin import AdminConnection, connect_admin
 from proxy.embedded import Cluster
 from proxy.migrations.failure import MigrationFailed
 from proxy.migrations.history import load_unfinished
-from proxy.migrations.runner import Options, Patience, Silent, migrate
+from proxy.migrations.patience import Busy, Patience
+from proxy.migrations.runner import Options, Silent, migrate
 from proxy.migrations.turn import Session, holder, taken
 
 AT_ONCE = Options(patience=Patience(retries=3, first_pause_s=0.01))
@@ -29,8 +30,9 @@ class Listener(Silent):
         self.waited.append(holder)
         self.told.set()
 
-    def retrying(self, failure: MigrationFailed, in_the_way: Sequence[Session], pause_s: float) -> None:
+    def retrying(self, failure: Busy, in_the_way: Sequence[Session], pause_s: float) -> None:
         """Remember why."""
+        assert isinstance(failure, MigrationFailed)
         self.retried.append((failure.failure.code, in_the_way, pause_s))
         self.told.set()
 
