@@ -21,6 +21,7 @@ from typing import Any, Final, Self
 
 import asyncpg
 
+from proxy.database.parse_tree import Permissions, is_of_statement, parse_tree
 from proxy.policy.model import TableName
 from proxy.policy.second_reader import LOG_LEVELS
 from proxy.policy.slate import REACHING_EXTENSIONS
@@ -28,19 +29,7 @@ from proxy.vetting.second_reading import WHOLE_ROW, Reading, RelationReading
 
 # Sent by `elog_node_display` (print.c), the tree as the message's detail, a line end in place of some spaces.
 _TITLE: Final = "parse tree:"
-# Of the statement itself: PREPARE and DEALLOCATE are utility commands (`CMD_UTILITY` in nodes.h), and shown, too.
-_ANALYSED: Final = re.compile(r"\{QUERY :commandType [1-5] ")
-_PERMISSIONS: Final = re.compile(
-    r":relid (\d+)\b[^{}]*?:requiredPerms (\d+) :checkAsUser \d+ "
-    r":selectedCols (\(b[^)]*\)|<>) :insertedCols (\(b[^)]*\)|<>) :updatedCols (\(b[^)]*\)|<>)"
-)
-_CALLS: Final = re.compile(r"\{FUNCEXPR :funcid (\d+) [^{}]*?:funcformat (\d)")
-_AGGREGATES: Final = re.compile(r"\{(?:AGGREF :aggfnoid|WINDOWFUNC :winfnoid) (\d+)")
-# Of one operator, and of a comparison of rows.
-_OPERATORS: Final = re.compile(r":opno (\d+)|:opnos \(o ([\d ]+)\)")
-# `CoercionForm` in primnodes.h: a call written as one, and SQL's own syntax for one.
-_EXPLICIT: Final = frozenset({"0", "3"})
-_FOUND_AT_ONCE: Final = 100
+_LARGE_TREE: Final = 64 * 1024
 # `FirstNormalObjectId` in transam.h: what is below came with PostgreSQL itself.
 _FIRST_OF_USERS: Final = 16_384
 # Bits of `AclMode` (parsenodes.h), and how far attribute numbers are shifted in a set of columns.
@@ -107,52 +96,47 @@ class Analyst:
         await self.connection.execute(f"PREPARE reading AS {sql}; DEALLOCATE reading")
         shown = [message.detail.replace("\n", " ") for message in self._messages if message.message == _TITLE]
         self._messages.clear()
-        trees = [tree for tree in shown if _ANALYSED.match(tree)]
+        trees = [tree for tree in shown if is_of_statement(tree)]
         if len(trees) != 1:
             raise Unread(f"PostgreSQL showed {len(trees)} trees of one statement")
         return await self._reading(trees[0])
 
-    async def _reading(self, tree: str) -> Reading:
-        permissions = [match for match in await _all(_PERMISSIONS, tree) if match[1] != "0"]
-        calls = await _all(_CALLS, tree)
-        explicit = {int(oid) for oid, form in calls if form in _EXPLICIT}
-        explicit |= {int(oid) for (oid,) in await _all(_AGGREGATES, tree)}
+    async def _reading(self, text: str) -> Reading:
+        # Of a large tree: the loop gets its turns while another thread takes it apart.
+        tree = parse_tree(text) if len(text) < _LARGE_TREE else await asyncio.to_thread(parse_tree, text)
         # PostgreSQL's own casts and operators reach nothing: only those of users have to be known by name.
-        casts = _of_users(oid for oid, form in calls if form not in _EXPLICIT)
-        operators = _of_users(
-            oid for match in await _all(_OPERATORS, tree) for oid in " ".join(filter(None, match)).split()
-        )
-        relations = await self._relations(permissions)
-        if not (explicit or casts or operators):
-            return Reading(relations)
-        records = await self._functions_by_oid.fetch([*explicit | casts], [*operators], [*REACHING_EXTENSIONS])
+        casts, operators = _of_users(tree.casts), _of_users(tree.operators)
+        relations = await self._relations([each for each in tree.permissions if each.required])
+        if not (tree.calls or casts or operators):
+            return Reading(relations, unknown=tree.unknown)
+        records = await self._functions_by_oid.fetch([*tree.calls | casts], [*operators], [*REACHING_EXTENSIONS])
         names = {oid: name if schema == "pg_catalog" else f"{schema}.{name}" for oid, schema, name, _ in records}
-        if not names.keys() >= explicit | casts:
+        if not names.keys() >= tree.calls | casts:
             raise Unread("a function is gone that was there a moment ago")
         return Reading(
             relations,
-            functions=frozenset(names[oid] for oid in explicit),
+            functions=frozenset(names[oid] for oid in tree.calls),
             foreign=frozenset(
-                names[oid] for oid, _, _, of_extension in records if oid not in explicit and not of_extension
+                names[oid] for oid, _, _, of_extension in records if oid not in tree.calls and not of_extension
             ),
+            unknown=tree.unknown,
         )
 
-    async def _relations(self, permissions: list[tuple[str, ...]]) -> dict[TableName, RelationReading]:
+    async def _relations(self, permissions: list[Permissions]) -> dict[TableName, RelationReading]:
         columns: dict[int, dict[int, str]] = {}
         names: dict[int, TableName] = {}
         if not permissions:
             return {}
-        oids = {int(match[0]) for match in permissions}
+        oids = {each.relation for each in permissions}
         for oid, schema, name, number, column in await self._relations_by_oid.fetch([*oids]):
             names[oid] = TableName(schema, name)
             columns.setdefault(oid, {0: WHOLE_ROW})[number] = column
         if not names.keys() >= oids:
             raise Unread("a relation is gone that was there a moment ago")
         found: dict[TableName, RelationReading] = {}
-        for relid, required, *sets in permissions:
-            oid = int(relid)
+        for oid, required, *sets in permissions:
             reads, inserts, updates = (_columns(text, columns[oid]) for text in sets)
-            verbs = frozenset(verb for bit, verb in _VERBS.items() if int(required) & bit)
+            verbs = frozenset(verb for bit, verb in _VERBS.items() if required & bit)
             if "update" in verbs and not updates:
                 # The right to update without a column to be updated: that is what a row lock asks for.
                 verbs = verbs - {"update"} | {"lock"}
@@ -168,15 +152,5 @@ def _columns(text: str, names: dict[int, str]) -> frozenset[str]:
     return frozenset(names.get(number, f"column number {number}") for number in numbers)
 
 
-async def _all(pattern: re.Pattern[str], tree: str) -> set[tuple[str, ...]]:
-    """Return what is found, each once. A tree may be of a megabyte: other requests get their turn in between."""
-    found: set[tuple[str, ...]] = set()
-    for number, match in enumerate(pattern.finditer(tree), 1):
-        found.add(match.groups())
-        if number % _FOUND_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    return found
-
-
-def _of_users(oids: Iterable[str]) -> set[int]:
-    return {int(oid) for oid in oids if int(oid) >= _FIRST_OF_USERS}
+def _of_users(oids: Iterable[int]) -> set[int]:
+    return {oid for oid in oids if oid >= _FIRST_OF_USERS}

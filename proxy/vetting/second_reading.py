@@ -38,16 +38,18 @@ class Reading:
 
     `functions` are explicit calls, spelled as a policy does. `foreign` are
     those that operators and casts call, where they are the database's own:
-    neither PostgreSQL's nor an extension's.
+    neither PostgreSQL's nor an extension's. `unknown` tells, in words, what
+    of the reading was not understood.
     """
 
     relations: Mapping[TableName, RelationReading] = field(default_factory=dict)
     functions: frozenset[str] = frozenset()
     foreign: frozenset[str] = frozenset()
+    unknown: frozenset[str] = frozenset()
 
 
 def disagreements(touched: Touched, reading: Reading, listed: Collection[str] = ()) -> Iterator[str]:
-    """Yield, in words, each thing that PostgreSQL touches beyond the verdict.
+    """Yield, in words, each thing that PostgreSQL touches beyond the verdict, or that could not be told of it.
 
     `listed` are the functions that the policy lists: operators and casts may call those.
     """
@@ -61,6 +63,8 @@ def disagreements(touched: Touched, reading: Reading, listed: Collection[str] = 
         yield f"calls function {function}"
     for name in sorted(reading.foreign.difference(listed)):
         yield f"calls {name} implicitly"
+    for part in sorted(reading.unknown):
+        yield f"has {part}"
 
 
 def _beyond(doing: str, table: TableName, found: frozenset[str], told: frozenset[str] | None) -> Iterator[str]:

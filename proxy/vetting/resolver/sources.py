@@ -27,7 +27,6 @@ from proxy.vetting.tree import (
     at,
 )
 
-
 # Each may be looked through for each name; PostgreSQL's planner takes longer still.
 MOST_SOURCES = 400
 

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from databases import Connect, MakeDatabase
 
-from proxy.database.analyse import Analyst, NotQuiet
+from proxy.database.analyse import Analyst, NotQuiet, Unread
 from proxy.database.catalog import load_catalog
 from proxy.embedded import Cluster
 from proxy.policy.document import parse_policy
@@ -195,3 +195,37 @@ async def test_an_operator_of_the_database_is_told(analyst: Analyst) -> None:
     reading = await analyst.read(verdict.sql)
     assert list(disagreements(verdict.touched, reading)) == ["calls public.leak implicitly"]
     assert not list(disagreements(verdict.touched, reading, {"public.leak"}))
+
+
+@pytest.mark.parametrize(
+    ("sql", "part"),
+    [
+        ("SELECT email FROM public.customers TABLESAMPLE bernoulli (10)", "TABLESAMPLECLAUSE"),
+        ("SELECT current_user", "word for the session"),
+        ("SELECT current_date, current_schema", "word for the session"),
+        ("SELECT (c).x FROM (SELECT ROW(1)::public.pair AS c) AS s", "FIELDSELECT"),
+        ("DELETE FROM public.calls WHERE CURRENT OF somewhere", "CURRENTOFEXPR"),
+        ("MERGE INTO public.calls USING public.customers c ON false WHEN MATCHED THEN DO NOTHING", "MERGEACTION"),
+    ],
+)
+async def test_what_the_reader_does_not_know_is_told(analyst: Analyst, sql: str, part: str) -> None:
+    """A part of a tree that vetting cannot have meant is a disagreement, and never one that asks for nothing."""
+    await analyst.connection.execute("CREATE TYPE public.pair AS (x int)")
+    reading = await analyst.read(sql)
+    everything = Touched({table: frozenset("*") for table in reading.relations}, deletes=frozenset(reading.relations))
+    assert any(part in told for told in disagreements(everything, reading))
+
+
+async def test_a_tree_that_another_shows_is_not_taken_for_the_statements(analyst: Analyst) -> None:
+    """Code of the owner's that runs while PostgreSQL reads a literal may say anything: nothing is read then."""
+    await analyst.connection.execute(
+        """
+        CREATE FUNCTION public.seen(int) RETURNS bool LANGUAGE plpgsql AS $$
+        BEGIN RAISE LOG 'parse tree:' USING DETAIL = '{QUERY :commandType 1 }'; RETURN true; END $$;
+        CREATE DOMAIN public.odd AS int CHECK (public.seen(VALUE));
+        CREATE TABLE public.odds (list public.odd[]);
+        """
+    )
+    with pytest.raises(Unread, match="trees of one statement"):
+        await analyst.read("INSERT INTO public.odds (list) VALUES ('{1}')")
+    assert (await analyst.read("INSERT INTO public.odds (list) VALUES ($1)")).relations
