@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import large, machine, peers, scale
+from benchmarks import large, machine, misses, peers, scale
 from benchmarks.contestants import ABSENT, CONTESTANTS, Arena, Contestant
 from benchmarks.database import BenchDatabase
 from benchmarks.load import find_generator
@@ -38,6 +38,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         "--scale", action="store_true", help="instead: the gateway alone, with many policies and tenants"
     )
     parser.add_argument("--large", action="store_true", help="instead: the gateway alone, with answers of 50 MB")
+    parser.add_argument("--misses", action="store_true", help="instead: what new statements cost, and attacks")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="such as W1,W4 (default: all)")
     parser.add_argument("--contestants", default=",".join(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)}")
     parser.add_argument("--modes", default="one,all", help="one process on one core, as many as cores (default: both)")
@@ -65,6 +66,8 @@ def main(words: list[str]) -> int:
             return measure_scale(options, command)
         if options.large:
             return measure_large(options, command)
+        if options.misses:
+            return measure_misses(options, command)
         return measure_contest(options, command)
     except (BenchFailed, EmbeddedFailed) as exc:
         say(f"bench: {exc}")
@@ -125,6 +128,17 @@ def measure_large(options: argparse.Namespace, command: str) -> int:
         measured = large.measure(arena, machine.modes()["one"], seconds)
         lines = [*circumstances(arena, command, f"{seconds} s each.").to_markdown(), *large.to_markdown(measured)]
     publish("large", lines, measured, folder_of(options))
+    return 0
+
+
+def measure_misses(options: argparse.Namespace, command: str) -> int:
+    """Measure the way to a verdict, and what an attack on it does to others, and publish that."""
+    seconds, rounds = options.seconds or (1 if options.quick else 4), options.rounds or (1 if options.quick else 5)
+    measured = misses.measure(40 if options.quick else 200, rounds, seconds)
+    plan = f"Medians; {rounds} rounds of {seconds:g} s calm and {seconds:g} s attacked."
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    lines = [*Circumstances(when, command, machine.facts(), plan).to_markdown(), *misses.to_markdown(measured)]
+    publish("misses", lines, measured, folder_of(options))
     return 0
 
 

@@ -1,4 +1,4 @@
-"""What a new statement costs: its own caller, and everybody else. `./run python -m benchmarks.misses`.
+"""`./run bench --misses`: what a new statement costs its own caller, and everybody else.
 
 First the time to a verdict, in this process, through the vetter and from the
 cache; then what PostgreSQL's own reading adds to it. Then a real gateway on the
@@ -7,13 +7,13 @@ while another tenant sends nothing in one phase and in the next, without a
 pause, new texts that take vetting longest.
 """
 
-import argparse
 import asyncio
 import contextlib
 import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection as SocketOfProcess
@@ -22,6 +22,8 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, Self
 
+from benchmarks.machine import say
+from benchmarks.processes import BenchFailed
 from proxy.database.pools import Server
 from proxy.database.reader import Login, Reader
 from proxy.embedded import Cluster, find_binaries
@@ -73,7 +75,8 @@ LONG = (
     + " FROM own o LEFT JOIN marks m ON m.note_id = o.id GROUP BY o.id, o.body, o.tag ORDER BY o.id LIMIT 50"
 )
 POINT_READ = "SELECT body FROM notes WHERE id = $1"
-_TABLES = ", ".join(f"notes n{i}" for i in range(2_480))
+_TABLES = ", ".join(f"notes n{i}" for i in range(390))
+_CONDITIONS = " AND ".join(f"n{i % 390}.id = n{i * 7 % 390}.id" for i in range(770))
 READERS = 8
 # As many as a tenant's connections: its line is never empty.
 ATTACKERS = 8
@@ -83,7 +86,7 @@ TENANT_RATE = "1000000/min"
 
 def bomb(number: int) -> str:
     """Make a text that is new, takes vetting about as long as any within its bounds, and never gets to PostgreSQL."""
-    return f"SELECT {number} FROM {_TABLES}, secrets"
+    return f"SELECT {number} FROM {_TABLES}, secrets WHERE {_CONDITIONS}"
 
 
 def median_us(do: Callable[[], object], times: int) -> float:
@@ -98,50 +101,72 @@ def seconds_of(do: Callable[[], object]) -> float:
     return perf_counter() - began
 
 
-async def time_verdicts(times: int) -> None:
-    """Print what a verdict costs in each of the ways to one, and what the longest one costs."""
+@dataclass(frozen=True, slots=True)
+class VerdictCost:
+    """What the verdict on one text costs, in the ways to one; medians, in ms but for `hit_us`."""
+
+    text_bytes: int
+    in_process_ms: float
+    through_vetter_ms: float
+    reading_ms: float
+    hit_us: float
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """The reader's times without an attack and with one, in ms, and how the attack was answered, by status."""
+
+    calm_p50_ms: float
+    calm_p99_ms: float
+    attacked_p50_ms: float
+    attacked_p99_ms: float
+    answered: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Misses:
+    """Everything that was measured."""
+
+    verdicts: list[VerdictCost]
+    bomb_bytes: int
+    bomb_ms: float
+    rate: float
+    rounds: list[Round]
+
+
+async def time_verdicts(reader: Reader, times: int) -> list[VerdictCost]:
+    """Return what a verdict costs, for a short text and a long one."""
     vetter = Vetter()
     await vetter.start()
     try:
-        for sql in (SHORT, LONG):
-            await time_verdict(sql, vetter, times)
+        return [await time_verdict(sql, vetter, reader, times) for sql in (SHORT, LONG)]
     finally:
         await vetter.close()
-    print(f"the longest, {len(bomb(0))} bytes: {median_us(lambda: vet_here(bomb(0)), 3) / 1e3:.0f} ms")
+        await reader.close()
 
 
-async def time_verdict(sql: str, vetter: Vetter, times: int) -> None:
-    """Print the medians for one text."""
-    here = median_us(lambda: vet_here(sql), times)
-    there = []
+async def time_verdict(sql: str, vetter: Vetter, reader: Reader, times: int) -> VerdictCost:
+    """Return the medians for one text."""
+    verdict = vet_here(sql)
+    if not isinstance(verdict, Allowed):
+        raise BenchFailed(f"{verdict.rule}: {verdict.message}")
+    there, reading = [], []
     for _ in range(times):
         began = perf_counter()
-        verdict = await vetter.judge(sql, POLICY, "default", CATALOG)
-        there.append((perf_counter() - began) * 1e6)
+        await vetter.judge(sql, POLICY, "default", CATALOG)
+        judged = perf_counter()
+        await reader.read(verdict.sql)
+        there.append((judged - began) * 1e3)
+        reading.append((perf_counter() - judged) * 1e3)
     cache = VerdictCache()
     cache.put(key(sql), verdict)
-    hit = median_us(lambda: cache.get(key(sql)), times * 10)
-    print(
-        f"{len(sql)} bytes: {here / 1e3:.2f} ms in this process, {median(there) / 1e3:.2f} ms through the vetter,"
-        f" {hit:.2f} us from the cache"
+    return VerdictCost(
+        len(sql),
+        median_us(lambda: vet_here(sql), times) / 1e3,
+        median(there),
+        median(reading),
+        median_us(lambda: cache.get(key(sql)), times * 10),
     )
-
-
-async def time_readings(reader: Reader, times: int) -> None:
-    """Print what the second reader adds to a verdict on a new text, on a connection that is kept."""
-    try:
-        for sql in (SHORT, LONG):
-            verdict = vet_here(sql)
-            if not isinstance(verdict, Allowed):
-                raise SystemExit(f"{verdict.rule}: {verdict.message}")
-            took_ms = []
-            for _ in range(times):
-                began = perf_counter()
-                await reader.read(verdict.sql)
-                took_ms.append((perf_counter() - began) * 1e3)
-            print(f"{len(sql)} bytes: PostgreSQL's reading takes {median(took_ms):.2f} ms more")
-    finally:
-        await reader.close()
 
 
 def vet_here(sql: str) -> Verdict:
@@ -195,7 +220,7 @@ async def read_steadily(gateway: Gateway, rate: float, seconds: float) -> list[f
                 await asyncio.sleep(max(0.0, due - perf_counter()))
                 status = await connection.ask(POINT_READ, number % 30 + 1)
                 if status != 200:
-                    raise SystemExit(f"a read was answered with {status}")
+                    raise BenchFailed(f"a read was answered with {status}")
                 took_ms.append((perf_counter() - due) * 1e3)
 
     await asyncio.gather(*(read() for _ in range(READERS)))
@@ -240,27 +265,24 @@ def attacking(gateway: Gateway) -> Iterator[SocketOfProcess]:
         process.join()
 
 
-def measure_phases(gateway: Gateway, rounds: int, rate: float, seconds: float) -> None:
-    """Print the reader's times with and without the attack, in turn, and their ratios."""
+def measure_rounds(gateway: Gateway, rounds: int, rate: float, seconds: float) -> list[Round]:
+    """Return the reader's times with and without the attack, in turn."""
 
     def read(seconds: float) -> list[float]:
         return quantiles(asyncio.run(read_steadily(gateway, rate, seconds)), n=100)
 
-    ratios = []
+    measured = []
     with attacking(gateway) as attack:
         read(1.0)
         for number in range(rounds):
+            say(f"attack {number + 1} of {rounds}")
             calm = read(seconds)
             attack.send(seconds)
             attacked = read(seconds)
-            answered = attack.recv()
-            ratios.append(attacked[98] / calm[98])
-            print(
-                f"round {number + 1}: calm p50 {calm[49]:.2f} p99 {calm[98]:.2f} ms,"
-                f" attacked p50 {attacked[49]:.2f} p99 {attacked[98]:.2f} ms: {ratios[-1]:.2f} x at p99;"
-                f" bombs answered: { {status: answered.count(status) for status in sorted(set(answered))} }"
-            )
-    print(f"p99 attacked / calm: median {median(ratios):.2f} of {rounds} rounds ({rate:.0f} reads/s)")
+            statuses = attack.recv()
+            answered = {status: statuses.count(status) for status in sorted(set(statuses))}
+            measured.append(Round(calm[49], calm[98], attacked[49], attacked[98], answered))
+    return measured
 
 
 @contextlib.contextmanager
@@ -280,20 +302,39 @@ def gateway_of_two() -> Iterator[tuple[Gateway, Reader]]:
                 yield world.start_gateway(), reader
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=200, help="verdicts of each kind (default: 200)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds of the attack; 0: none (default: 5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each phase of a round (default: 4)")
-    parser.add_argument("--rate", type=float, default=300.0, help="reads a second (default: 300)")
-    arguments = parser.parse_args()
-    asyncio.run(time_verdicts(arguments.times))
+def measure(times: int, rounds: int, seconds: float, rate: float = 300.0) -> Misses:
+    """Measure everything: `times` verdicts of each kind, `rounds` of an attack, each of two phases of `seconds`."""
     with gateway_of_two() as (gateway, reader):
-        asyncio.run(time_readings(reader, arguments.times))
-        if arguments.rounds:
-            measure_phases(gateway, arguments.rounds, arguments.rate, arguments.seconds)
+        say("verdicts")
+        verdicts = asyncio.run(time_verdicts(reader, times))
+        bomb_ms = median_us(lambda: vet_here(bomb(0)), 3) / 1e3
+        return Misses(verdicts, len(bomb(0)), bomb_ms, rate, measure_rounds(gateway, rounds, rate, seconds))
 
 
-if __name__ == "__main__":
-    main()
+def to_markdown(misses: Misses) -> list[str]:
+    """Lay it out in two tables."""
+    lines = [
+        "| a new text of | vetting ms | in the vetting process ms | PostgreSQL's reading, more ms | a known text µs |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    lines += [
+        f"| {cost.text_bytes:,} bytes | {cost.in_process_ms:.2f} | {cost.through_vetter_ms:.2f} "
+        f"| {cost.reading_ms:.2f} | {cost.hit_us:.2f} |"
+        for cost in misses.verdicts
+    ]
+    size = f"{misses.bomb_bytes / 1e3:.0f} KB"
+    lines += [
+        "",
+        f"Reads of another tenant, {misses.rate:.0f}/s, beside texts of {size}, {misses.bomb_ms:.0f} ms each to deny:",
+        "",
+        "| round | calm p50 ms | calm p99 ms | attacked p50 ms | attacked p99 ms | p99, times calm | bombs answered |",
+        "|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for number, each in enumerate(misses.rounds, 1):
+        answered = ", ".join(f"{count} with {status}" for status, count in each.answered.items())
+        lines.append(
+            f"| {number} | {each.calm_p50_ms:.2f} | {each.calm_p99_ms:.2f} | {each.attacked_p50_ms:.2f} "
+            f"| {each.attacked_p99_ms:.2f} | {each.attacked_p99_ms / each.calm_p99_ms:.2f} | {answered} |"
+        )
+    ratio = median(each.attacked_p99_ms / each.calm_p99_ms for each in misses.rounds)
+    return [*lines, "", f"Median over the rounds: {ratio:.2f} times the calm p99."]
