@@ -27,7 +27,7 @@ _TOKEN: Final = re.compile(
     | (?P<string> [eE]'(?:[^'\\]|\\.|'')*'{_CONTINUED} | '(?:[^']|'')*' | "(?:[^"]|"")*" )
     | (?P<dollar> \$(?:{_TAG})?\$ )
     | (?P<word> {_IDENTIFIER_START}{_IDENTIFIER_PART}* )
-    | (?P<number> [0-9][A-Za-z0-9_.$]* )
+    | (?P<number> [0-9][0-9_.]* (?: {_IDENTIFIER_START}{_IDENTIFIER_PART}* )? )
     | (?P<unclosed> ['"] )
     | (?P<meta> \\ )
     | (?P<other> . )
