@@ -84,8 +84,9 @@ class Output:
 
 def status(output: Output, database: str, entries: Sequence[Entry], running: Session | None) -> Mapping[str, Any]:
     """Print one line a migration, and what they mean together; return what --json says."""
-    waiting = sum(entry.row is None for entry in entries)
-    output.say(f"{database}: {len(entries) - waiting} applied, {waiting} pending")
+    waiting, half = (sum(entry.state == state for entry in entries) for state in ("pending", "half-way"))
+    stopped = f", {half} half-way" if half else ""
+    output.say(f"{database}: {len(entries) - waiting - half} applied, {waiting} pending{stopped}")
     highest = highest_applied(entries)
     rows = [_TITLES, *(_cells(entry, highest) for entry in entries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

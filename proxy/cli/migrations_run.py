@@ -111,12 +111,14 @@ class _Run:
 
     async def _status(self, connection: AdminConnection) -> int:
         entries = await take_stock(connection, self._job.files)
-        self._tell(report.status(self._output, self._job.database, entries, await holder(connection)))
-        for entry in entries:
-            fault = told(entry)
+        running = await holder(connection)
+        self._tell(report.status(self._output, self._job.database, entries, running))
+        # What a run that is under way has begun is no finding.
+        faults = [fault for fault in map(told, entries) if fault and not (running and isinstance(fault, HalfWay))]
+        for fault in faults:
             if isinstance(fault, HalfWay):
-                self._output.complain(fault.message, await self._with_indexes(connection, fault.hint))
-        return int(any(told(entry) for entry in entries))
+                self._output.complain(fault.message, "\n".join([fault.hint, *await _invalid_indexes(connection)]))
+        return int(bool(faults))
 
     async def _dry_run(self, connection: AdminConnection) -> int:
         entries = await take_stock(connection, self._job.files)
@@ -146,6 +148,8 @@ class _Run:
         await resolve(connection, self._job.files, version, how, Progress(self._output, self._job.database))
         meaning = "counts as applied" if how == "applied" else "is pending again, from its first statement"
         self._output.say(f"{self._job.database}: {version:03d} {meaning}")
+        for line in await _invalid_indexes(connection):
+            self._output.say(f"  {line}")
         self._tell({"resolved": {"version": version, "as": how}})
         return 0
 
@@ -156,15 +160,10 @@ class _Run:
                 await migrate(connection, self._job.files, self._options(), progress)
                 progress.finished()
         except HalfWay as exc:
-            exc.hint = await self._with_indexes(connection, exc.hint)
+            exc.hint = "\n".join([exc.hint, *await _invalid_indexes(connection)])
             raise
         status, self._document["policies"] = await self._policies().settle(connection, new=new)
         return status
-
-    async def _with_indexes(self, connection: AdminConnection, hint: str) -> str:
-        """Name the indexes that a half may have left, with what removes them."""
-        found = sorted(await invalid_indexes(connection))
-        return "\n".join([hint, *(f"An invalid index is there: DROP INDEX CONCURRENTLY {name};" for name in found)])
 
     def _rehearse(self, todo: Sequence[Migration]) -> None:
         """Tell what would run, once it has been read as a run would read it."""
@@ -195,3 +194,9 @@ class _Run:
         else:
             self._tell(report.status(self._output, self._job.database, entries, None))
         return 0
+
+
+async def _invalid_indexes(connection: AdminConnection) -> list[str]:
+    """Name the indexes that a half may have left, with what removes them."""
+    found = sorted(await invalid_indexes(connection))
+    return [f"An invalid index is there: DROP INDEX CONCURRENTLY {name};" for name in found]

@@ -209,12 +209,15 @@ def test_a_half_is_told_refused_and_resolved(apply: Apply, cluster: Cluster, dat
     assert failed.returncode == 1
     assert "002 second … stopped half-way" in failed.stdout
     assert "002_second.sql:2: could not create unique index" in failed.stderr
+    assert "--resolve 002" in failed.stderr
     for again in (apply("--folder", "migrations"), apply("--folder", "migrations", "--status")):
         assert again.returncode == 1
         assert "002 second has stopped half-way" in again.stderr
         assert "DROP INDEX CONCURRENTLY public.once;" in again.stderr
         assert "--resolve 002 retry" in again.stderr
-    assert "half-way (1 of 1)" in apply("--folder", "migrations", "--status").stdout
+    told = apply("--folder", "migrations", "--status").stdout
+    assert told.startswith(f"{database}: 1 applied, 0 pending, 1 half-way\n")
+    assert "half-way (1 of 1)" in told
     run_sql(cluster.dsn(database), "DROP INDEX once; TRUNCATE a")
     resolved = apply("--folder", "migrations", "--resolve", "002", "retry", database)
     assert (resolved.returncode, resolved.stdout) == (
@@ -232,7 +235,10 @@ def test_a_killed_run_outside_a_transaction_is_half_way(
     command = [*PROGRAM, "--folder", folder.parent, "--create"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as running:
         until_sleeping(cluster, database)
+        under_way = apply("--folder", "migrations", "--status")
         running.kill()
+    assert under_way.returncode == 0
+    assert "  a run is under way: apply_migrations of postgres (pid " in under_way.stdout
     again = apply("--folder", "migrations")
     assert again.returncode == 1
     assert "its statement 2 of 2 (line 3) had begun" in again.stderr

@@ -17,7 +17,7 @@ from proxy.database.admin import connect_admin
 from proxy.embedded import Cluster
 from proxy.migrations.running import invalid_indexes
 
-INTERRUPTIONS = 56
+INTERRUPTIONS = 52
 LIVES = 4
 
 # Small pauses inside statements, between them and in COMMIT itself: a kill finds each of these places.
