@@ -68,6 +68,7 @@ ROLES = ("hunted", "hunted", "agent", "reader", "shop-writer")
 GAPS = frozenset({"vetting-failed", "regenerated-faithfully"})
 # Functions and types get their schemas in writing; PostgreSQL may then find none that fits.
 _NOT_FOUND = frozenset({"42883", "42704", "42725"})
+_NO_MEANING = ("must have an alias", "arguments of type record", "arguments of type record[]")
 _MOST_OF_A_KIND = 4
 _FAMILY, _MOST_WORDS_OF_A_PARENT = 4_000, 90
 _SEEDS = Path(__file__).parent / "seeds"
@@ -177,7 +178,8 @@ class Judge:
         except asyncpg.PostgresError as error:
             # 42P19: FOR UPDATE OF x counts as a use of a common table expression x.
             # PostgreSQL 15 wants an alias for each subquery; ours have one.
-            if error.sqlstate in _NOT_FOUND | {"42P19"} or error.args[0].endswith("must have an alias"):
+            # A parameter may be a record (`(1, 2) = $1`); the function that shows the meaning cannot have one.
+            if error.sqlstate in _NOT_FOUND | {"42P19"} or error.args[0].endswith(_NO_MEANING):
                 return None
             return f"PostgreSQL refuses it as written: {error.sqlstate} {error.args[0]}"
         # RECURSIVE lets PostgreSQL put common table expressions in another order, by names that might be meant.
