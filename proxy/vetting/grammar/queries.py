@@ -162,6 +162,10 @@ class QueryGrammar(SourceGrammar):
     def _closing_clauses(self, query: Node) -> None:
         if self.take_word("order"):
             query.set("order", self.order_by())
+        # Locks may stand before LIMIT or after it, not in both places; `args` keeps the caller's order.
+        locks = self._locks()
+        if locks:
+            query.set("locks", locks)
         while self.word_ahead("limit", "offset", "fetch"):
             word = self._curr.text
             if query.args.get(word) is not None or (word != "offset" and query.args.get("limit") is not None):
@@ -176,10 +180,14 @@ class QueryGrammar(SourceGrammar):
                 query.set("offset", self._offset())
             else:
                 query.set("fetch", self._fetch())
+        if not locks:
+            query.set("locks", self._locks())
+
+    def _locks(self) -> list[exp.Lock]:
         locks = []
         while self.take_word("for"):
             locks.append(self._lock())
-        query.set("locks", locks)
+        return locks
 
     def _offset(self) -> exp.Offset:
         node = self.scalar()

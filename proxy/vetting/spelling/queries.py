@@ -63,9 +63,12 @@ def _closing(node: Node) -> str:
     args = node.args
     order = args.get("order")
     parts = [f"ORDER BY {spell_list(order.expressions)}" if order is not None else None]
-    # The order of LIMIT and OFFSET is the caller's: `args` keeps it.
-    parts += [_CLOSING[name](args[name]) for name in args if name in _CLOSING and args[name] is not None]
-    parts += [spell(lock) for lock in args.get("locks") or ()]
+    # The order of LIMIT, OFFSET and locks is the caller's: `args` keeps it.
+    for name, value in args.items():
+        if name == "locks":
+            parts += [spell(lock) for lock in value]
+        elif name in _CLOSING and value is not None:
+            parts.append(_CLOSING[name](value))
     return words(*parts)
 
 
