@@ -8,6 +8,7 @@ import tempfile
 from proxy.cli.console import CommandFailed, complain
 from proxy.identity.signing_keys import KeyInvalid
 from proxy.issuer import load_keys
+from proxy.progress import Progress
 from proxy.settings import Settings, SettingsInvalid, load_settings
 from proxy.tenants.folder import PoliciesInvalid, PolicyFolder
 
@@ -36,7 +37,8 @@ def run(_arguments: argparse.Namespace) -> int:
     try:
         settings = load_settings(os.environ)
         folder = PolicyFolder(settings.policies)
-        folder.load()
+        with Progress("Reading the policies") as progress:
+            folder.load(progress.say)
         if settings.jwt_keys is not None:
             load_keys(settings.jwt_keys)
     except (SettingsInvalid, PoliciesInvalid) as exc:

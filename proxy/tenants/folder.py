@@ -7,7 +7,7 @@ with a dot (editors' own) and other endings are left alone, but `.yml` is a
 fault, since its author surely meant it to count.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from proxy.policy.model import Policy
 POLL_EVERY_S = 1.0
 # An editor may take a file away for a moment while it saves.
 _POLLS_BEFORE_GONE = 2
+_TOLD_EVERY = 500
 
 
 class PoliciesInvalid(Exception):  # noqa: N818 - like PolicyInvalid: the domain's word
@@ -49,13 +50,14 @@ class PolicyFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.policies: dict[str, Policy] = {}
+        self._tenant_of: dict[str, str] = {}  # by login
         self._stamps: dict[Path, Stamp] = {}
         self._rejected: dict[Path, tuple[str, ...]] = {}
         self._missing: dict[str, int] = {}
 
-    def load(self) -> dict[str, Policy]:
-        """Read every file. Raises PoliciesInvalid with all that is wrong."""
-        changes = self.look()
+    def load(self, tell: Callable[[str], None] = lambda _: None) -> dict[str, Policy]:
+        """Read every file, and tell how far it is. Raises PoliciesInvalid with all that is wrong."""
+        changes = self.look(tell)
         faults = [fault for file in changes.rejected.values() for fault in file]
         if not faults and not self.policies:
             faults = [f"{self.folder}: no policy file (write <tenant>.yaml, one for each tenant)"]
@@ -63,7 +65,7 @@ class PolicyFolder:
             raise PoliciesInvalid(faults)
         return self.policies
 
-    def look(self) -> Changes:
+    def look(self, tell: Callable[[str], None] = lambda _: None) -> Changes:
         """Read what changed since the last look. A fault is told once, until it changes or is gone."""
         try:
             stamps = {path: _stamp(path) for path in sorted(self.folder.iterdir()) if _counts(path)}
@@ -76,7 +78,9 @@ class PolicyFolder:
         rejected: dict[Path, tuple[str, ...]] = {}
         # What was at fault because of another file may be right now.
         again = [path for path in self._rejected if path in stamps and path not in changed]
-        for path in changed + again:
+        for number, path in enumerate(changed + again):
+            if number % _TOLD_EVERY == 0:
+                tell(f"{number:,} of {len(changed):,}")
             try:
                 loaded += self._take(self._read(path))
             except PoliciesInvalid as exc:
@@ -86,7 +90,10 @@ class PolicyFolder:
     def _take(self, policy: Policy) -> Iterator[Policy]:
         """Put a policy in force; yield it if it says anything new."""
         known = self.policies.get(policy.tenant)
+        if known is not None:
+            del self._tenant_of[known.login]
         self.policies[policy.tenant] = policy
+        self._tenant_of[policy.login] = policy.tenant
         if known is None or known.digest != policy.digest:
             yield policy
 
@@ -116,12 +123,12 @@ class PolicyFolder:
         """Yield what keeps a valid file from standing beside the others."""
         if policy.tenant != path.stem:
             yield f"{path}: tenant is {policy.tenant}, but the file is named {path.name} (the two must be equal)"
-        for other in self.policies.values():
-            if other.login == policy.login and other.tenant != policy.tenant:
-                yield (
-                    f"{path}: login {policy.login} is tenant {other.tenant}'s too "
-                    "(PostgreSQL could not tell the two apart: give each tenant a login of its own)"
-                )
+        other = self._tenant_of.get(policy.login, policy.tenant)
+        if other != policy.tenant:
+            yield (
+                f"{path}: login {policy.login} is tenant {other}'s too "
+                "(PostgreSQL could not tell the two apart: give each tenant a login of its own)"
+            )
 
     def _gone(self, stamps: Mapping[Path, Stamp]) -> Iterator[Policy]:
         """Forget policies whose files have been away for a while, and yield them."""
@@ -129,7 +136,9 @@ class PolicyFolder:
         self._missing = {name: self._missing.get(name, 0) + 1 for name in self.policies if name not in present}
         for tenant, polls in self._missing.items():
             if polls >= _POLLS_BEFORE_GONE:
-                yield self.policies.pop(tenant)
+                policy = self.policies.pop(tenant)
+                del self._tenant_of[policy.login]
+                yield policy
 
 
 def _counts(path: Path) -> bool:

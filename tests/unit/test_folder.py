@@ -2,9 +2,11 @@
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
+from proxy.policy.model import Policy
 from proxy.tenants.folder import PoliciesInvalid, PolicyFolder
 
 VALID = """\
@@ -166,3 +168,47 @@ def test_vanished_folder_keeps_what_is_in_force(tmp_path: Path) -> None:
     assert list(folder.look().rejected) == [str(inner)]
     assert not folder.look()
     assert "acme" in folder.policies
+
+
+class Unwalked(dict[str, Policy]):
+    """Policies by tenant that may be looked up, but not gone through."""
+
+    def values(self) -> NoReturn:  # type: ignore[override]
+        """Fail."""
+        raise AssertionError("a file is held to every other one")
+
+
+def test_a_file_is_read_without_a_walk_through_the_others(tmp_path: Path) -> None:
+    """What one file costs does not grow with the number of files."""
+    for number in range(3):
+        write(tmp_path, f"tenant_{number}")
+    folder = PolicyFolder(tmp_path)
+    folder.policies = Unwalked()
+    folder.load()
+    write(tmp_path, "thief", login="tenant_1_edge")
+    (faults,) = folder.look().rejected.values()
+    assert "login tenant_1_edge is tenant tenant_1's too" in faults[0]
+
+
+def test_login_is_free_again_once_its_tenant_is_gone_or_has_another(tmp_path: Path) -> None:
+    """What was taken is not taken for ever."""
+    write(tmp_path, "acme", login="first")
+    gone = write(tmp_path, "globex", login="second")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    write(tmp_path, "acme", login="third_one")
+    gone.unlink()
+    folder.look()
+    folder.look()
+    write(tmp_path, "heir", login="first")
+    write(tmp_path, "heiress", login="second")
+    assert [policy.login for policy in folder.look().loaded] == ["first", "second"]
+
+
+def test_progress_is_told_while_reading(tmp_path: Path) -> None:
+    """Whoever waits for many files sees how far it is."""
+    for number in range(3):
+        write(tmp_path, f"tenant_{number}")
+    told: list[str] = []
+    PolicyFolder(tmp_path).load(told.append)
+    assert told == ["0 of 3"]
