@@ -12,7 +12,6 @@ from proxy.cli.console import UsageError
 from proxy.cli.migrations_report import Output
 from proxy.cli.policy_files import PolicyFile, find_files, read_files
 from proxy.database.admin import AdminConnection
-from proxy.database.checks import find_drift
 from proxy.errors import StatementFailed
 from proxy.migrations.files import shown
 from proxy.migrations.patience import Busy, Patience
@@ -94,6 +93,9 @@ class Policies:
             raise
 
     async def _check(self, policy: Policy) -> list[Drift]:
+        # Imported here: it brings the whole of vetting, which a run without a policy to check need not wait for.
+        from proxy.database.checks import find_drift  # noqa: PLC0415
+
         return await find_drift(self._arguments.url or "postgresql://", policy, self._arguments.gateway_role)
 
     def _tell(self, file: PolicyFile, policy: Policy, drifts: list[Drift], *, ready: bool) -> None:
