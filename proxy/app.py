@@ -184,7 +184,7 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
         return [*authentication.problems(), *vetter.problems()]
 
     return Applications(
-        Front(gateway, health, lifespan), gateway.answer, create_admin(health, problems), tenants.refresh
+        Front(gateway, health, lifespan), gateway.answer, create_admin(health, problems), tenants.reload
     )
 
 

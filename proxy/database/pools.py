@@ -58,14 +58,18 @@ class TenantPool:
     """The connections of one tenant, at most `size` at a time; the one used last is used next.
 
     `size` is by default the policy's `concurrency`: several worker processes share that out among them.
+    A pool puts itself among the `awake` when it opens a connection: who looks after pools need not go through all.
     """
 
-    def __init__(self, policy: Policy, server: Server, *, size: int | None = None) -> None:
+    def __init__(
+        self, policy: Policy, server: Server, *, size: int | None = None, awake: "set[TenantPool] | None" = None
+    ) -> None:
         self.tenant: Final = policy.tenant
         self.size: Final = size or policy.limits.concurrency
         self.statement_timeout_ms: Final = policy.limits.timeout_ms
         self._login: Final = {"user": policy.login, "database": policy.database}
         self._server: Final = server
+        self._awake: Final = awake
         self._idle: deque[Session] = deque()
         self._open = 0
         self._waiters: deque[asyncio.Future[Session | None]] = deque()
@@ -77,6 +81,11 @@ class TenantPool:
     def in_use(self) -> int:
         """Count the connections that run a statement, are being opened, or are being closed."""
         return self._open - len(self._idle)
+
+    @property
+    def asleep(self) -> bool:
+        """Say whether it has no connection at all."""
+        return self._open == 0
 
     async def acquire(self) -> Session:
         """Return a sound session, opening one if none is idle and there is room. Hand it back with `release`.
@@ -91,6 +100,8 @@ class TenantPool:
             self._open -= 1
         if self._open < self.size:
             self._open += 1
+            if self._awake is not None:
+                self._awake.add(self)
             return await self._connect()
         return await self._wait() or await self._connect()
 

@@ -89,6 +89,7 @@ _tenants = Gauge("database_proxy_tenants", "Tenants served.", registry=REGISTRY,
 _request_child = cache(_requests.labels)
 _duration_child = cache(_durations.labels)
 _denial_child = cache(_denials.labels)
+_connection_child = cache(_connections.labels)
 _known = _verdicts.labels("known")
 _judged = _verdicts.labels("judged")
 
@@ -136,8 +137,8 @@ def count_reload(outcome: str) -> None:
 
 def set_connections(tenant: str, *, used: int, limit: int) -> None:
     """Say how many connections of a tenant's share this process uses, and how many it may."""
-    _connections.labels(tenant, "used").set(used)
-    _connections.labels(tenant, "limit").set(limit)
+    _connection_child(tenant, "used").set(used)
+    _connection_child(tenant, "limit").set(limit)
 
 
 def set_tenants(count: int) -> None:

@@ -9,15 +9,18 @@ fault, since its author surely meant it to count.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from proxy.policy.document import PolicyInvalid, parse_policy
 from proxy.policy.model import Policy
+from proxy.tenants.files import PolicyFiles
 
 POLL_EVERY_S = 1.0
 # An editor may take a file away for a moment while it saves.
 _POLLS_BEFORE_GONE = 2
-_TOLD_EVERY = 500
+# Some milliseconds' work: the loop that looks has requests to answer.
+_READ_AT_ONCE = 20
 
 
 class PoliciesInvalid(Exception):  # noqa: N818 - like PolicyInvalid: the domain's word
@@ -41,9 +44,6 @@ class Changes:
         return bool(self.loaded or self.removed or self.rejected)
 
 
-Stamp = tuple[int, int, int]
-
-
 class PolicyFolder:
     """The policies of a folder, as of the last look. Holds the last good version of each."""
 
@@ -51,41 +51,70 @@ class PolicyFolder:
         self.folder = folder
         self.policies: dict[str, Policy] = {}
         self._tenant_of: dict[str, str] = {}  # by login
-        self._stamps: dict[Path, Stamp] = {}
+        self._files = PolicyFiles(folder)
+        self._due: dict[Path, None] = {}
         self._rejected: dict[Path, tuple[str, ...]] = {}
         self._missing: dict[str, int] = {}
 
     def load(self, tell: Callable[[str], None] = lambda _: None) -> dict[str, Policy]:
         """Read every file, and tell how far it is. Raises PoliciesInvalid with all that is wrong."""
-        changes = self.look(tell)
-        faults = [fault for file in changes.rejected.values() for fault in file]
+        for _ in self.look_at_all():
+            tell(f"{len(self.policies) + len(self._rejected):,} of {len(self._files.names):,}")
+        faults = [fault for path in sorted(self._rejected) for fault in self._rejected[path]]
         if not faults and not self.policies:
             faults = [f"{self.folder}: no policy file (write <tenant>.yaml, one for each tenant)"]
         if faults:
             raise PoliciesInvalid(faults)
         return self.policies
 
-    def look(self, tell: Callable[[str], None] = lambda _: None) -> Changes:
-        """Read what changed since the last look. A fault is told once, until it changes or is gone."""
-        try:
-            stamps = {path: _stamp(path) for path in sorted(self.folder.iterdir()) if _counts(path)}
-        except OSError as exc:
-            return Changes(rejected=self._news({self.folder: (f"{self.folder}: cannot be read: {exc.strerror}",)}))
-        changed = [path for path, stamp in stamps.items() if self._stamps.get(path) != stamp]
-        self._stamps = stamps
-        removed = tuple(self._gone(stamps))
-        loaded: list[Policy] = []
-        rejected: dict[Path, tuple[str, ...]] = {}
-        # What was at fault because of another file may be right now.
-        again = [path for path in self._rejected if path in stamps and path not in changed]
-        for number, path in enumerate(changed + again):
-            if number % _TOLD_EVERY == 0:
-                tell(f"{number:,} of {len(changed):,}")
+    def look_at_all(self) -> Iterator[Changes]:
+        """Look at every file, in as many looks as it takes: yield what each one found."""
+        self._files.begin_anew()
+        yield self.look(poll=False)
+        while self._due or (self._files.half_way and self.folder not in self._rejected):
+            yield self.look(poll=False)
+
+    def poll(self) -> Iterator[Changes]:
+        """Look for what changed, in as many looks as it takes to read it: yield what each one found."""
+        yield self.look()
+        while self._due:
+            yield self.look(poll=False)
+
+    def look(self, *, poll: bool = True) -> Changes:
+        """Read what changed since the last look: at most so many files that nobody has to wait for it.
+
+        A fault is told once, until it changes or is gone. A tenant whose file
+        is away goes after some looks, of which those that are no `poll` do not count.
+        """
+        removed: tuple[Policy, ...] = ()
+        if not self._due:
             try:
-                loaded += self._take(self._read(path))
+                self._due = dict.fromkeys(self._files.look())
+            except OSError as exc:
+                return Changes(rejected=self._reject(self.folder, (f"{self.folder}: cannot be read: {exc.strerror}",)))
+            self._rejected.pop(self.folder, None)
+            removed = tuple(self._gone()) if poll and (self._files.listed or self._missing) else ()
+        loaded: list[Policy] = []
+        rejected: dict[str, tuple[str, ...]] = {}
+        for path in self._turn():
+            try:
+                policy = self._read(path)
             except PoliciesInvalid as exc:
-                rejected[path] = exc.faults
-        return Changes(tuple(loaded), removed, self._news(rejected))
+                rejected |= self._reject(path, exc.faults)
+            else:
+                self._rejected.pop(path, None)
+                loaded += self._take(policy)
+        return Changes(tuple(loaded), removed, rejected)
+
+    def _turn(self) -> list[Path]:
+        """Return the files to read now, of those that are due."""
+        turn = list(islice(self._due, _READ_AT_ONCE))
+        for path in turn:
+            del self._due[path]
+        if not self._due:
+            # What was at fault because of another file may be right now.
+            turn += [path for path in islice(self._rejected, _READ_AT_ONCE) if path not in turn]
+        return turn
 
     def _take(self, policy: Policy) -> Iterator[Policy]:
         """Put a policy in force; yield it if it says anything new."""
@@ -97,10 +126,11 @@ class PolicyFolder:
         if known is None or known.digest != policy.digest:
             yield policy
 
-    def _news(self, rejected: dict[Path, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-        """Remember what is at fault, and return what was not known before."""
-        known, self._rejected = self._rejected, rejected
-        return {str(path): faults for path, faults in rejected.items() if known.get(path) != faults}
+    def _reject(self, path: Path, faults: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """Remember what is wrong with a file, after all the others; return it if it was not known before."""
+        known = self._rejected.pop(path, None)
+        self._rejected[path] = faults
+        return {} if known == faults else {str(path): faults}
 
     def _read(self, path: Path) -> Policy:
         """Read one file. Raises PoliciesInvalid with all that is wrong with it."""
@@ -130,21 +160,14 @@ class PolicyFolder:
                 "(PostgreSQL could not tell the two apart: give each tenant a login of its own)"
             )
 
-    def _gone(self, stamps: Mapping[Path, Stamp]) -> Iterator[Policy]:
-        """Forget policies whose files have been away for a while, and yield them."""
-        present = {path.stem for path in stamps if path.suffix == ".yaml"}
-        self._missing = {name: self._missing.get(name, 0) + 1 for name in self.policies if name not in present}
+    def _gone(self) -> Iterator[Policy]:
+        """Forget faults of files that are away, and policies whose files have been for a while: yield those."""
+        for path in [path for path in self._rejected if path.name not in self._files.names]:
+            del self._rejected[path]
+        away = [name for name in self.policies if f"{name}.yaml" not in self._files.names]
+        self._missing = {name: self._missing.get(name, 0) + 1 for name in away}
         for tenant, polls in self._missing.items():
             if polls >= _POLLS_BEFORE_GONE:
                 policy = self.policies.pop(tenant)
                 del self._tenant_of[policy.login]
                 yield policy
-
-
-def _counts(path: Path) -> bool:
-    return path.suffix in {".yaml", ".yml"} and not path.name.startswith(".") and path.is_file()
-
-
-def _stamp(path: Path) -> Stamp:
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino

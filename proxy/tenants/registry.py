@@ -3,12 +3,14 @@
 import asyncio
 import math
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from functools import partial
 
 from proxy.database.pools import Server, TenantPool
 from proxy.database.reader import Login, Reader
+from proxy.errors import Refusal, StatementFailed
 from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
-from proxy.tenants.folder import POLL_EVERY_S, PolicyFolder
+from proxy.tenants.folder import POLL_EVERY_S, Changes, PolicyFolder
 from proxy.tenants.health import Probe
 from proxy.tenants.second_reader import SecondReader
 from proxy.tenants.tenant import Tenant
@@ -25,7 +27,10 @@ class Tenants(Mapping[str, Tenant]):
         self._gateway_login = gateway_login
         self._workers = workers
         self._tenants: dict[str, Tenant] = {}
-        # Asking for a sign of life must not wait behind a tenant's own statements.
+        # Those that have connections, and are looked after; all the others cost nothing.
+        self._awake: set[TenantPool] = set()
+        self._reload = asyncio.Event()
+        # Asking for a sign of life must not wait behind a tenant's own statements. One that answered is first.
         self._probes: dict[str, TenantPool] = {}
         # Tenants of one database share a reader. A new one is tried out, so that its operator hears of it early.
         self._readers: dict[str, Reader] = {}
@@ -47,34 +52,81 @@ class Tenants(Mapping[str, Tenant]):
         """Count the tenants."""
         return len(self._tenants)
 
-    def probes(self) -> list[Probe]:
-        """Return a way to ask PostgreSQL for a sign of life, for each tenant: on a connection of its own."""
-        return [probe.probe for probe in self._probes.values()]
+    def probes(self) -> Iterator[Probe]:
+        """Yield a way to ask PostgreSQL for a sign of life, for each tenant: on a connection of its own."""
+        for name in [*self._probes, *self._tenants]:
+            if name in self._tenants:
+                yield partial(self._probe, name)
+
+    async def _probe(self, name: str) -> None:
+        """Ask as one tenant. Whoever answered is asked first from now on, and no other connection is kept for it."""
+        probe = self._probes.get(name)
+        if probe is None:
+            probe = self._probes[name] = TenantPool(self._tenants[name].policy, self._server, size=1)
+        try:
+            await probe.probe()
+        except (Refusal, StatementFailed):
+            self._retire_probe(name)
+            raise
+        for other in self._probes.keys() - {name}:
+            self._retire_probe(other)
 
     async def watch(self) -> None:
-        """Look after the folder and the pools, each second, until cancelled."""
+        """Look after the folder and the connections, each second, until cancelled."""
         self._try_readers()
         while True:
-            await asyncio.sleep(POLL_EVERY_S)
-            self.refresh()
+            await self.refresh(whole=await self._asked_to_reload())
             self._try_readers()
-            for reader in self._readers.values():
-                await reader.trim()
-            for probe in self._probes.values():
-                probe.trim()
-            for name, tenant in self._tenants.items():
-                tenant.pool.trim()
-                metrics.set_connections(name, used=tenant.pool.in_use, limit=tenant.pool.size)
+            await self.tend()
 
-    def refresh(self) -> None:
-        """Put in force what changed in the folder, and tell of what cannot be."""
-        changes = self._folder.look()
+    async def tend(self) -> None:
+        """Close connections that nobody uses, and count the others: what tenants without any cost here is nothing."""
+        for reader in [*self._readers.values()]:
+            await reader.trim()
+        for pool in [*self._probes.values()]:
+            pool.trim()
+        for pool in [*self._awake]:
+            self._look_after(pool)
+
+    async def _asked_to_reload(self) -> bool:
+        """Wait for a second, or until `reload`, and say which it was."""
+        try:
+            async with asyncio.timeout(POLL_EVERY_S):
+                await self._reload.wait()
+        except TimeoutError:
+            return False
+        self._reload.clear()
+        return True
+
+    def _look_after(self, pool: TenantPool) -> None:
+        pool.trim()
+        metrics.set_connections(pool.tenant, used=pool.in_use, limit=pool.size)
+        tenant = self._tenants.get(pool.tenant)
+        if tenant is not None:
+            metrics.set_second_reader(pool.tenant, on=tenant.second_reader is not None)
+        if pool.asleep:
+            self._awake.discard(pool)
+
+    def reload(self) -> None:
+        """Have every file looked at now."""
+        self._reload.set()
+
+    async def refresh(self, *, whole: bool = False) -> None:
+        """Put in force what changed in the folder; requests have their turn between two looks at it."""
+        for changes in self._folder.look_at_all() if whole else self._folder.poll():
+            self._put_in_force(changes)
+            await asyncio.sleep(0)
+
+    def _put_in_force(self, changes: Changes) -> None:
+        """Serve by the policies that are new, and tell of those that cannot be."""
+        if not changes:
+            return
         for policy in changes.loaded:
             self._replace(policy)
             events.policy_loaded(policy.tenant, policy.source, policy.digest)
         for policy in changes.removed:
             self._retire(self._tenants.pop(policy.tenant).pool)
-            self._retire(self._probes.pop(policy.tenant))
+            self._retire_probe(policy.tenant)
             events.policy_removed(policy.tenant, policy.source)
         self._retire_readers()
         for source, faults in changes.rejected.items():
@@ -90,17 +142,20 @@ class Tenants(Mapping[str, Tenant]):
             self._tenants[policy.tenant] = self._create(policy, old.pool)
         else:
             self._retire(old.pool)
-            self._retire(self._probes[policy.tenant])
+            self._retire_probe(policy.tenant)
             self._tenants[policy.tenant] = self._create(policy)
 
     def _create(self, policy: Policy, pool: TenantPool | None = None) -> Tenant:
         if pool is None:
-            pool = TenantPool(policy, self._server, size=math.ceil(policy.limits.concurrency / self._workers))
-            self._probes[policy.tenant] = TenantPool(policy, self._server, size=1)
+            size = math.ceil(policy.limits.concurrency / self._workers)
+            pool = TenantPool(policy, self._server, size=size, awake=self._awake)
         return Tenant(policy, pool, self._second_reader(policy, pool), share=1 / self._workers)
 
     def _second_reader(self, policy: Policy, pool: TenantPool) -> SecondReader | None:
-        metrics.set_second_reader(policy.tenant, on=policy.second_reader_off_because is None)
+        on = policy.second_reader_off_because is None
+        if not on or policy.tenant in self._tenants:
+            # Of the tenants that have one, and that nobody asks for, there is nothing to say.
+            metrics.set_second_reader(policy.tenant, on=on)
         if policy.second_reader_off_because is not None:
             events.second_reader_off(policy.tenant, policy.second_reader_off_because)
             return None
@@ -123,7 +178,13 @@ class Tenants(Mapping[str, Tenant]):
 
     def _retire(self, pool: TenantPool) -> None:
         """Close a pool once the statements that use it are done."""
+        self._awake.discard(pool)
         self._start(_close_when_quiet(pool))
+
+    def _retire_probe(self, name: str) -> None:
+        probe = self._probes.pop(name, None)
+        if probe is not None:
+            self._retire(probe)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

@@ -236,7 +236,7 @@ async def test_a_policy_may_go_without_in_words(make_desk: MakeDesk) -> None:
     assert (status, document["rule"]) == (403, "database-rights")
     text = (desk.folder / "acme.yaml").read_text()
     (desk.folder / "acme.yaml").write_text(text.partition("second_reader:")[0])
-    desk.tenants.refresh()
+    await desk.tenants.refresh()
     assert REGISTRY.get_sample_value("database_proxy_second_reader", labels) == 1
     run_sql(desk.dsn, wall_two(parse_policy(text.partition("second_reader:")[0], "acme.yaml")))
     assert (await desk.query(PLANTED))[1]["rule"] == "vetting-disagreement"
@@ -247,11 +247,11 @@ async def test_a_reader_is_shared_and_goes_with_its_last_tenant(make_desk: MakeD
     desk = make_desk()
     text = (desk.folder / "acme.yaml").read_text()
     (desk.folder / "other.yaml").write_text(text.replace("tenant: acme", "tenant: other").replace("_edge", "_other"))
-    desk.tenants.refresh()
+    await desk.tenants.refresh()
     assert set(desk.tenants) == {"acme", "other"}
     assert len(desk.tenants._readers) == 1
     for name in ("other", "acme"):
         (desk.folder / f"{name}.yaml").unlink()
     for _ in range(3):
-        desk.tenants.refresh()
+        await desk.tenants.refresh()
     assert len(desk.tenants._readers) == 0

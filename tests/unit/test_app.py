@@ -53,6 +53,29 @@ async def test_health_says_that_postgresql_answers() -> None:
     assert response.headers["x-request-id"]
 
 
+async def test_health_does_not_try_every_tenant_at_a_server_that_is_away() -> None:
+    """All tenants are on one server: three that cannot reach it speak for ten thousand."""
+    tried: list[int] = []
+
+    async def unreached() -> None:
+        tried.append(1)
+        raise Refusal("database-unavailable", "away", code="08001")
+
+    async with client(*[unreached] * 10_000) as http:
+        assert (await http.get("/health")).status_code == 503
+    assert len(tried) == 3
+
+
+async def test_health_tries_the_next_tenant_where_one_is_not_set_up() -> None:
+    """A login that PostgreSQL refuses says nothing of the others."""
+
+    async def refused() -> None:
+        raise Refusal("database-unavailable", "no such login", code="28000")
+
+    async with client(*[refused] * 10, answers) as http:
+        assert (await http.get("/health")).status_code == 200
+
+
 async def test_health_says_that_postgresql_is_away() -> None:
     """And this is the other."""
     async with client(is_away) as http:

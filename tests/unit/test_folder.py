@@ -211,4 +211,29 @@ def test_progress_is_told_while_reading(tmp_path: Path) -> None:
         write(tmp_path, f"tenant_{number}")
     told: list[str] = []
     PolicyFolder(tmp_path).load(told.append)
-    assert told == ["0 of 3"]
+    assert told == ["3 of 3"]
+
+
+def test_many_changed_files_are_read_in_several_looks(tmp_path: Path) -> None:
+    """No look takes long, and all are in force in the end; whoever is at fault is told once."""
+    for number in range(50):
+        write(tmp_path, f"tenant_{number:02}")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    for number in range(50):
+        write(tmp_path, f"tenant_{number:02}", login="tenant_00_edge" if number == 9 else f"login_{number:02}")
+    looks = [*folder.poll()]
+    assert max(len(look.loaded) for look in looks) <= 20
+    assert sum(len(look.loaded) for look in looks) == 50
+    assert not folder.look()
+
+
+def test_looking_at_all_does_not_hurry_a_tenant_away(tmp_path: Path) -> None:
+    """A file that an editor has taken away for a moment has its second, also at a SIGHUP."""
+    write(tmp_path, "globex")
+    path = write(tmp_path, "acme")
+    folder = PolicyFolder(tmp_path)
+    folder.load()
+    path.unlink()
+    assert not any(changes for _ in range(3) for changes in folder.look_at_all())
+    assert "acme" in folder.policies
