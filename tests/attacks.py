@@ -1,4 +1,4 @@
-"""The database that the attacks of `fixtures/attacks.jsonl` are aimed at, and its tenants' policies."""
+"""The database that the hostile statements of `fixtures/` are aimed at, and its tenants' policies."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -45,8 +45,8 @@ class Attack(NamedTuple):
 
 def read_attacks() -> Iterator[Attack]:
     """Yield every attack."""
-    for line in (FIXTURES / "attacks.jsonl").read_text().splitlines():
-        entry = json.loads(line)
+    lines = [line for name in ("attacks.jsonl", "hostile.jsonl") for line in (FIXTURES / name).read_text().splitlines()]
+    for entry in map(json.loads, lines):
         yield Attack(
             entry["id"],
             entry["sql"],

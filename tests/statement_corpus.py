@@ -87,7 +87,8 @@ def corpus_catalog() -> Catalog:
 
 def attacks() -> list[dict[str, Any]]:
     """Return the hostile statements, those that were shortened for the file in their full length."""
-    found = [json.loads(line) for line in (FIXTURES / "attacks.jsonl").read_text().splitlines()]
+    files = [FIXTURES / "attacks.jsonl", FIXTURES / "hostile.jsonl"]
+    found = [json.loads(line) for file in files for line in file.read_text().splitlines()]
     return [attack | {"sql": _FULL.get(attack["id"], attack["sql"])} for attack in found]
 
 

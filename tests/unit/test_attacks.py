@@ -1,4 +1,4 @@
-"""The hostile statements of `tests/fixtures/attacks.jsonl`, and many more of the kinds that keep a parser busy."""
+"""The hostile statements of `tests/fixtures/*.jsonl`, and many more of the kinds that keep a parser busy."""
 
 import time
 from collections.abc import Callable
