@@ -42,8 +42,10 @@ _OPTIONS: Final = {
     "RemoteCommand": "none",
     "LogLevel": "INFO",
 }
-# Runs its arguments until they end, or until its standard input does.
+# Runs its arguments until they end, or until its standard input does; then removes the folder that it is given first.
 _UNTIL_EOF: Final = """
+folder=$1
+shift
 exec 3<&0
 "$@" </dev/null 3<&- &
 link=$!
@@ -52,6 +54,7 @@ watch=$!
 wait "$link"
 status=$?
 kill "$watch" 2>/dev/null
+rm -rf -- "$folder"
 exit "$status"
 """
 _HINTS: Final = {
@@ -160,7 +163,7 @@ async def linked(destination: Destination, url: str | None, environ: Mapping[str
         through = _through(url, folder, environ.get("PGUSER") or await _login(destination))
         # Its own session: Ctrl-C is for us, who end it afterwards.
         process = await asyncio.create_subprocess_exec(
-            *("sh", "-c", _UNTIL_EOF, "sh", *destination.command(*words)),
+            *("sh", "-c", _UNTIL_EOF, "sh", str(folder), *destination.command(*words)),
             stdin=PIPE,
             stdout=DEVNULL,
             stderr=PIPE,

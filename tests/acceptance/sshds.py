@@ -104,6 +104,11 @@ class Sshd:
         return self._folder / "ssh_config"
 
     @property
+    def temporary(self) -> Path:
+        """A folder for the client's temporary files, short enough for a socket's path."""
+        return self._folder
+
+    @property
     def known_hosts(self) -> Path:
         """What the client knows of hosts."""
         return self._folder / "known_hosts"

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -58,6 +59,7 @@ def start(cluster: Cluster, sshd: Sshd, folder: Path, tmp_path: Path) -> Start:
     environment = libpq_environment(cluster, tmp_path)
     for name in ("PGHOST", "PGPORT", "PGUSER"):
         del environment[name]
+    environment["TMPDIR"] = str(sshd.temporary)
     socket_path = f"{cluster.socket_folder}/.s.PGSQL.{cluster.port}"
 
     def begin(*arguments: str, host: str = "db", postgres: str = socket_path) -> subprocess.Popen[str]:
@@ -183,10 +185,13 @@ def test_a_link_cut_in_the_middle_leaves_nothing_half_applied(
 
 
 def test_a_killed_run_takes_its_link_along(start: Start, sshd: Sshd, cluster: Cluster, folder: Path) -> None:
-    """Kill -9 leaves no ssh behind that would keep a door to the database open."""
+    """Kill -9 leaves no ssh behind that would keep a door to the database open, and no file."""
     (folder / "002_second.sql").write_text("SELECT pg_sleep(60)")
     with start("--create") as run:
         until_sleeping(cluster, folder.name)
+        [link] = sshd.temporary.glob("dbp-*")
         run.kill()
         [connection] = sshd.connections
         connection.wait(timeout=30)
+    while link.exists():  # pytest's timeout ends a wait in vain
+        time.sleep(0.02)
