@@ -7,7 +7,7 @@ cancelled statement, an error of the server's own) closes it.
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Final
@@ -43,7 +43,9 @@ class Server:
     """Where PostgreSQL is, and how connections to it are kept.
 
     `url` gives host or socket, port and options; `passfile` is in libpq's
-    format. `wait_s` is how long a statement waits for a connection.
+    format. `wait_s` is how long a statement waits for a connection. `types`
+    are those of each database, by its name, once a connection has read them:
+    they are the same for all logins.
     """
 
     url: str
@@ -52,6 +54,7 @@ class Server:
     wait_s: float = 5.0
     max_idle_s: float = 300.0
     max_statements: int = 128
+    types: dict[str, Types] = field(default_factory=dict, compare=False)
 
 
 class TenantPool:
@@ -74,7 +77,7 @@ class TenantPool:
         self._open = 0
         self._waiters: deque[asyncio.Future[Session | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
-        self._types: Types | None = None
+        self._database: Final = policy.database
         self.deadlines: Final = Deadlines()
 
     @property
@@ -136,8 +139,8 @@ class TenantPool:
         try:
             connection = await self._log_in()
             try:
-                self._types = self._types or await load_types(connection)
-                return Session(connection, self._types, self._server.max_statements)
+                types = self._server.types.get(self._database) or self._learn_types(await load_types(connection))
+                return Session(connection, types, self._server.max_statements)
             except BaseException:
                 connection.terminate()
                 raise
@@ -175,9 +178,12 @@ class TenantPool:
         else:
             self._close(session)
 
-    def _learn_types(self, types: Types) -> None:
-        if self._types is None or types.generation > self._types.generation:
-            self._types = types
+    def _learn_types(self, types: Types) -> Types:
+        """Remember a database's types, and return those read last."""
+        known = self._server.types.get(self._database)
+        if known is None or types.generation > known.generation:
+            known = self._server.types[self._database] = types
+        return known
 
     def _close(self, session: Session) -> None:
         """Close in the background; the place counts as taken until PostgreSQL has let go."""

@@ -168,14 +168,15 @@ class Tenant:
     async def _look_now(self) -> None:
         self._looked_at = monotonic()
         try:
-            excess = tuple(await self.pool.excess(self.policy))
-            catalog = await self.pool.catalog()
+            # On two connections, both at once: somebody waits for the first look.
+            excess, catalog = await asyncio.gather(self.pool.excess(self.policy), self.pool.catalog())
         except (Refusal, StatementFailed):
             if self._catalog is None:
                 raise
             return  # PostgreSQL is away: what was known of it still holds
-        self._tell(excess, catalog)
-        self._refused, self._catalog = excess, catalog
+        refused = tuple(excess)
+        self._tell(refused, catalog)
+        self._refused, self._catalog = refused, catalog
 
     def _tell(self, excess: tuple[str, ...], catalog: Catalog) -> None:
         name, login = self.policy.tenant, self.policy.login

@@ -100,6 +100,35 @@ async def test_first_statement_looks_once_for_all_that_wait(pool: FakePool) -> N
     assert pool.looks == 1
 
 
+class BothOrNeither(FakePool):
+    """A pool that answers neither question before it has heard both."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier = asyncio.Barrier(2)
+
+    async def excess(self, policy: Policy) -> list[str]:
+        """Wait for the other question."""
+        await self.barrier.wait()
+        return await super().excess(policy)
+
+    async def catalog(self) -> Catalog:
+        """Wait for the other question."""
+        await self.barrier.wait()
+        return await super().catalog()
+
+
+async def test_first_look_asks_both_of_its_questions_at_once() -> None:
+    """Whoever comes first waits for the longer one, and not for the sum; both are answered before any statement."""
+    pool = BothOrNeither()
+    async with asyncio.timeout(30):
+        assert (await serve(pool).catalog()).version == "v1"
+    pool.more = ["acme_edge is a superuser"]
+    async with asyncio.timeout(30):
+        with pytest.raises(Refusal):
+            await serve(pool).catalog()
+
+
 async def test_caller_who_leaves_does_not_stop_the_look_for_others(pool: FakePool) -> None:
     """The look belongs to all who wait for it."""
     tenant = serve(pool)

@@ -241,3 +241,32 @@ async def test_reading_a_text_runs_nothing(tenant: Tenant) -> None:
     await tenant.admin("CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)")
     assert await tenant.pool.syntax_fault("DELETE FROM kept") is None
     assert await tenant.admin("SELECT * FROM kept")
+
+
+async def test_types_of_a_database_are_read_once_for_all_its_tenants(tenant: Tenant, tmp_path: Path) -> None:
+    """They are the same for each login: a tenant's first connection costs a query less once another has read them."""
+    async with relayed(tmp_path, tenant.postgres.socket) as (relay, url):
+        server, took = tenant.postgres.server(url), []
+        for _ in range(2):
+            other, before = tenant.with_pool(tenant.policy(), server), relay.round_trips
+            other.pool.release(await other.pool.acquire())
+            took.append(relay.round_trips - before)
+            await other.pool.close()
+    assert took == [2, 0]
+    assert [*server.types] == [tenant.name]
+
+
+async def test_new_type_that_one_tenant_has_met_is_known_to_the_others(tenant: Tenant) -> None:
+    """Whoever meets it first reads the types again; a tenant that connects after that need not."""
+    server = tenant.postgres.server()
+    one, two = (tenant.with_pool(tenant.policy(), server) for _ in range(2))
+    await one.run("SELECT 1")
+    await tenant.admin("CREATE TYPE mood AS ENUM ('calm', 'glad')")
+    before = server.types[tenant.name]
+    assert await one.value("SELECT ARRAY['glad'::mood]") == ["glad"]
+    assert server.types[tenant.name].generation > before.generation
+    known = server.types[tenant.name]
+    assert await two.value("SELECT ARRAY['calm'::mood]") == ["calm"]
+    assert server.types[tenant.name] is known
+    for other in (one, two):
+        await other.pool.close()
