@@ -181,9 +181,13 @@ class Judge:
             # A parameter may be a record (`(1, 2) = $1`); the function that shows the meaning cannot have one.
             if error.sqlstate in _NOT_FOUND | {"42P19"} or error.args[0].endswith(_NO_MEANING):
                 return None
+            # RECURSIVE takes the table of an INSERT for a common table expression of that name, and reads that one
+            # first: a parameter in both gets its type from the other one of the two.
+            if error.sqlstate == "42804" and _is_recursive(sql):
+                return None
             return f"PostgreSQL refuses it as written: {error.sqlstate} {error.args[0]}"
         # RECURSIVE lets PostgreSQL put common table expressions in another order, by names that might be meant.
-        order = sorted if "recursive" in sql.lower() else list
+        order = sorted if _is_recursive(sql) else list
         same = order(written.split()) == order(regenerated.split())
         return None if same else "it means something else regenerated"
 
@@ -257,6 +261,10 @@ class Hunt:
     async def _same_kind(self, sql: str, role: str, fault: str) -> bool:
         found = (await self._judge.judge(sql, role, again=True)).fault
         return found is not None and _kind(found) == _kind(fault)
+
+
+def _is_recursive(sql: str) -> bool:
+    return "recursive" in sql.lower()
 
 
 def _kind(fault: str) -> str:
