@@ -41,6 +41,14 @@ _OPERATOR_NODES: Final = ("DISTINCTEXPR", "NULLIFEXPR", "OPEXPR", "ROWCOMPAREEXP
 # `CURRENT_USER` and its kin. What comes before `SVFOP_CURRENT_ROLE` (primnodes.h) tells the time.
 _WORDS: Final = re.compile(r"\{SQLVALUEFUNCTION :op (\d+)")
 _FIRST_OF_SESSION: Final = 9
+# The columns that are written and those that there are, of unnest in FROM: of an array, a multirange, a tsvector.
+_UNNEST: Final = ":rtekind 3 :functions ({RANGETBLFUNCTION :funcexpr {FUNCEXPR :funcid "
+_NAME: Final = r"(?:\\.|[^\s\\(){}])++"
+_NAMES: Final = r"(\((?:\\.|[^\\(){}])*+\))"
+_UNNESTED: Final = re.compile(
+    rf":alias \{{ALIAS :aliasname {_NAME} :colnames {_NAMES}\}} :eref \{{ALIAS :aliasname {_NAME} :colnames {_NAMES}\}}"
+    rf" {re.escape(_UNNEST)}(?:1293|2331|3322) "
+)
 # `CoercionForm` in primnodes.h: a call written as one, and SQL's own syntax for one.
 _EXPLICIT: Final = frozenset({"0", "3"})
 
@@ -92,6 +100,9 @@ def parse_tree(text: str) -> ParseTree:
     unknown.update(f"{there} {what}, {read} of them read" for what, (there, read) in expected.items() if there != read)
     if not relations <= {each.relation for each in permissions}:
         unknown.add("a relation that asks for nothing")
+    if _UNNEST in text and any(_width(written) < _width(there) for written, there in _UNNESTED.findall(text)):
+        # An array of rows: what was taken for the row, or for its value, would be its first field.
+        unknown.add("an unnest of more columns than are named")
     return ParseTree(
         permissions,
         calls=_oids(oid for oid, form in calls if form in _EXPLICIT) | _oids(aggregates),
@@ -99,6 +110,11 @@ def parse_tree(text: str) -> ParseTree:
         operators=_oids(_each(operators)),
         unknown=frozenset(unknown),
     )
+
+
+def _width(names: str) -> int:
+    """Count quoted names; a space in one has a backslash before it."""
+    return names.count('" "') + 1
 
 
 def _oids(texts: Iterable[str]) -> frozenset[int]:

@@ -229,3 +229,32 @@ async def test_a_tree_that_another_shows_is_not_taken_for_the_statements(analyst
     with pytest.raises(Unread, match="trees of one statement"):
         await analyst.read("INSERT INTO public.odds (list) VALUES ('{1}')")
     assert (await analyst.read("INSERT INTO public.odds (list) VALUES ($1)")).relations
+
+
+ROWS = "[ROW(1, 'x')::public.item, ROW(2, 'y')::public.item]"
+
+
+@pytest.mark.parametrize(
+    ("source", "agreed"),
+    [
+        (f"unnest(ARRAY{ROWS}) AS u", False),
+        (f"unnest(ARRAY{ROWS}) WITH ORDINALITY AS u", False),
+        (f"unnest(ARRAY{ROWS}, ARRAY[1]) AS u", False),
+        ("unnest('a b'::tsvector) AS u", False),
+        (f'unnest(ARRAY{ROWS}) AS u (number, "a "" ""name")', True),
+        ("unnest('a b'::tsvector) AS u (lexeme, positions, weights)", True),
+        ('unnest(ARRAY[\'a\', \'b\']) AS "a "" ""name"', True),
+        ("unnest(ARRAY[1], ARRAY['a']) WITH ORDINALITY AS u (number, letter)", True),
+        ("jsonb_each('{}') AS u (key)", True),
+    ],
+)
+async def test_an_unnest_of_rows_is_told_unless_its_columns_are_named(
+    analyst: Analyst, source: str, agreed: bool
+) -> None:
+    """Vetting takes unnest for one column: of an array of rows it would read the first field for the row."""
+    await analyst.connection.execute("CREATE TYPE public.item AS (number int, letter text)")
+    policy = replace(POLICY, functions=(*POLICY.functions, "fulltext"), types=("public.item",))
+    verdict = vet(f"SELECT * FROM {source}", policy, "default", await load_catalog(analyst.connection))
+    assert isinstance(verdict, Allowed), verdict
+    told = list(disagreements(verdict.touched, await analyst.read(verdict.sql)))
+    assert told == ([] if agreed else ["has an unnest of more columns than are named"])
