@@ -164,6 +164,9 @@ def named(verdict: Allowed, table: TableName, column: str | None) -> bool:
     touched = verdict.touched
     if column is None:
         return table in {*touched.reads, *touched.inserts, *touched.updates, *touched.deletes}
+    if f"{table.schema}.{table.name}" in verdict.touched.types:
+        # What is made in the shape of a table depends on its columns, and reads none of them.
+        return True
     if verdict.writes:
         # An insert also depends on the columns that it fills with defaults: the second reading tells them apart.
         return True

@@ -172,14 +172,19 @@ class SourceBinder(ExpressionBinder):
         for definition in node.args.get("definitions") or ():
             self._type(definition.args["kind"])
         columns = self._function_columns(node, call, table, name)
-        if columns is not None and not node.args.get("definitions") and (table is None or len(columns) == 1):
+        row = _row_type(call)
+        known = columns is not None and not node.args.get("definitions")
+        if columns is not None and known and row is None and (table is None or len(columns) == 1):
             # Written out, they are the columns' names, whichever function of this name PostgreSQL takes.
             names = [exp.Identifier(this=column, quoted=True) for column in columns]
             node.set("alias", exp.TableAlias(this=exp.Identifier(this=spelled, quoted=True), columns=names))
         if table is not None:
             self.uses.columns.append(ColumnUse("select", table, ALL, at(node)))
-        scalar = columns is not None and len(columns) == 1 and table is None and not node.args.get("definitions")
-        return Source(name, spelled, columns, listed=_given_columns(node), aliased=True, scalar=scalar)
+        scalar = known and columns is not None and len(columns) == 1 and table is None and row is None
+        listed = _given_columns(node)
+        if row is not None and not listed:
+            listed = self.schema.listed(row)
+        return Source(name, spelled, columns, listed=listed, aliased=True, scalar=scalar)
 
     def _granted_relation(self, call: Call) -> TableName | None:
         """Return the name of a function that is granted as a table, if the catalog or the policy knows one."""
@@ -204,7 +209,9 @@ class SourceBinder(ExpressionBinder):
                 # A function of plain values: PostgreSQL names the one column after the alias.
                 columns = (name,)
         elif call.args["schema"] != "pg_catalog" or function in SHAPELESS_FUNCTIONS:
-            columns = None
+            row = _row_type(call)
+            # Of a table that is not granted whole, nobody is to learn which columns it has.
+            columns = self.schema.columns(row) if row is not None and self.schema.readable_whole(row) else None
         elif function == "unnest":
             columns = (name,) if len(call.expressions) == 1 else ("unnest",) * len(call.expressions)
         else:
@@ -229,6 +236,17 @@ class SourceBinder(ExpressionBinder):
         if spelled != name:
             self.renamed[spelled] = name
         return spelled
+
+
+def _row_type(call: Call) -> TableName | None:
+    """Return the table whose rows `json_populate_recordset(NULL::table, …)` and its kin make, if it is written so."""
+    arguments = call.args.get("expressions")
+    if call.args["schema"] != "pg_catalog" or "_populate_" not in str(call.args["this"]) or not arguments:
+        return None
+    kind = arguments[0].args["to"].args if isinstance(arguments[0], exp.Cast) else {}
+    if kind.get("schema") in {None, "pg_catalog"} or kind.get("array"):
+        return None
+    return TableName(kind["schema"], kind["this"])
 
 
 def _given_columns(node: FunctionSource) -> tuple[str, ...]:
