@@ -9,7 +9,8 @@ from sqlglot import exp
 from proxy.vetting.denial import Denial
 from proxy.vetting.naming import output_name, write_output_names
 from proxy.vetting.resolver.columns import bare_name, inside
-from proxy.vetting.resolver.sources import SourceBinder, renamed
+from proxy.vetting.resolver.functions import renamed
+from proxy.vetting.resolver.sources import SourceBinder
 from proxy.vetting.scope import (
     MOST_COLUMNS,
     CommonTable,
