@@ -13,7 +13,7 @@ import uvicorn
 from gateway_fakes import ACME, ONE, FakeTenant, Judge, authenticate
 
 from proxy.app import Front
-from proxy.database.results import Result
+from proxy.database.results import Field, Result, Shape
 from proxy.errors import StatementFailed
 from proxy.gateway import Gateway
 from proxy.server import make_server
@@ -256,3 +256,22 @@ async def test_timer_of_an_idle_connection_waits_for_a_statement_under_way(ways:
     asyncio.get_running_loop().call_later(1.5, may_end.set)
     assert await asyncio.wait_for(reader.readuntil(b"}]}"), 5)
     writer.close()
+
+
+@pytest.mark.parametrize("way", ["exchange", "asgi"])
+async def test_client_that_does_not_read_its_answer_holds_nobody_up(ways: Ways, way: str) -> None:
+    """Others are answered while most of a large answer waits to be read; all of it is there when it is."""
+    rows = [("x" * 1_000,) for _ in range(20_000)]
+    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, 20_000, "SELECT")
+    reader, writer = await asyncio.open_connection("127.0.0.1", ways.ports[way])
+    writer.write(request())
+    head = await reader.readuntil(b"\r\n\r\n")
+    ways.tenant.outcome = small
+    for _ in range(3):
+        assert b'"rowCount":1,' in await talk(ways.ports[way], (request(),), close=False)
+    [length] = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
+    body = await reader.readexactly(length)
+    assert length > 20_000_000
+    assert len(json.loads(body)["rows"]) == 20_000
+    writer.close()
+    await writer.wait_closed()

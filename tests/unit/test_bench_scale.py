@@ -10,7 +10,7 @@ import pytest
 from benchmarks import large, scale
 from benchmarks.large import Large, Spell, longest
 from benchmarks.load import Load
-from benchmarks.pulse import WORK, beat
+from benchmarks.pulse import WORK, Pause, beat
 from benchmarks.scale import Point, Scale
 from benchmarks.stages import find
 from benchmarks.tenants import name_of, write_policies
@@ -49,22 +49,25 @@ def test_policies_by_the_thousand_are_valid(tmp_path: Path) -> None:
 
 def test_longest_pause_of_a_time() -> None:
     """Only pauses within it count; none is none."""
-    pauses = [[10.0, 0.5], [11.0, 0.02], [12.0, 0.03], [13.0, 0.9]]
+    pauses = [[10.0, 0.5, 0.5], [11.0, 0.02, 0.01], [12.0, 0.03, 0.004], [13.0, 0.9, 0.1]]
     assert longest(pauses, 10.5, 12.5) == pytest.approx(30)
+    assert longest(pauses, 10.5, 12.5, part=2) == pytest.approx(10)
     assert longest(pauses, 20, 30) == 0
 
 
 def test_large_is_laid_out_in_a_table() -> None:
     """One row for W1 alone, one for W1 beside large answers."""
-    measured = Large(Spell(load(1000), 3.0, memory_mib=60), Spell(load(500, 9.0), 250.0, 4, 52_000_000, 1.5, 180))
+    measured = Large(
+        Spell(load(1000), 3.0, 2.0, memory_mib=60), Spell(load(500, 9.0), 250.0, 8.0, 4, 52_000_000, 1.5, 180)
+    )
     lines = large.to_markdown(measured)
-    assert "| beside large answers | 500 | 4.50 | 9.00 | 250 | 180 |" in lines
+    assert "| beside large answers | 500 | 4.50 | 9.00 | 250 | 8 | 180 |" in lines
     assert lines[-1] == "4 answers of 52 MB, 1.50 s each; W1 on 4 connections."
 
 
 async def test_pulse_notes_a_loop_that_stands_still() -> None:
     """A pause is at least as long as what the loop did not let go of."""
-    pauses: list[tuple[float, float]] = []
+    pauses: list[Pause] = []
     pulse = asyncio.create_task(beat(pauses))
     await asyncio.sleep(0)
     time.sleep(0.05)  # noqa: ASYNC251 - standing still is what it is about
@@ -73,7 +76,7 @@ async def test_pulse_notes_a_loop_that_stands_still() -> None:
     pulse.cancel()
     with suppress(asyncio.CancelledError):
         await pulse
-    assert max(seconds for _, seconds in pauses) >= 0.04
+    assert max(seconds for _, seconds, _ in pauses) >= 0.04
 
 
 def test_the_pulse_is_where_the_gateway_works() -> None:
