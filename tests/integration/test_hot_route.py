@@ -19,6 +19,7 @@ from proxy.gateway import Gateway
 from proxy.server import make_server
 from proxy.verdicts import Verdicts
 from proxy.vetting.verdict import Denied
+from proxy.wire.exchange import Exchange
 
 MAX_BODY = 100_000
 OK = b'{"query": "SELECT 1"}'
@@ -275,3 +276,43 @@ async def test_client_that_does_not_read_its_answer_holds_nobody_up(ways: Ways, 
     assert len(json.loads(body)["rows"]) == 20_000
     writer.close()
     await writer.wait_closed()
+
+
+async def test_large_answer_goes_out_in_pieces(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No piece keeps the loop for long, however fast the client reads; the next answer follows."""
+    sizes: list[int] = []
+    write_in_pieces = Exchange._write_in_pieces
+
+    async def noting(exchange: Exchange, body: memoryview) -> None:
+        transport = exchange._transport
+        exchange._transport = Noting(transport, sizes)  # type: ignore[assignment]
+        await write_in_pieces(exchange, body)
+        exchange._transport = transport
+
+    monkeypatch.setattr(Exchange, "_write_in_pieces", noting)
+    rows = [("x" * 1_000,) for _ in range(2_000)]
+    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, 2_000, "SELECT")
+    reader, writer = await asyncio.open_connection("127.0.0.1", ways.ports["exchange"])
+    for outcome in (ways.tenant.outcome, small):
+        ways.tenant.outcome = outcome
+        writer.write(request())
+        head = await reader.readuntil(b"\r\n\r\n")
+        [length] = [int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"content-length:")]
+        json.loads(await reader.readexactly(length))
+    assert max(sizes) <= 262_144
+    assert sum(sizes) > 2_000_000
+    writer.close()
+    await writer.wait_closed()
+
+
+@dataclass
+class Noting:
+    """A transport that notes the size of what is written."""
+
+    transport: asyncio.Transport
+    sizes: list[int]
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Note and write."""
+        self.sizes.append(len(data))
+        self.transport.write(data)
