@@ -1,5 +1,7 @@
 """The meter between transport and asyncpg, fed by hand."""
 
+import asyncio
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,10 +14,25 @@ class Wire:
     def __init__(self) -> None:
         self.received = b""
         self.aborted = False
+        self.reading = True
+        self.closing = False
 
     def data_received(self, data: bytes) -> None:
         """Keep what the meter passed on."""
         self.received += data
+
+    def pause_reading(self) -> None:
+        """Read no more."""
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        """Read on; what is closing must not be asked to."""
+        assert not self.closing
+        self.reading = True
+
+    def is_closing(self) -> bool:
+        """Say whether the connection is at its end."""
+        return self.closing
 
     def abort(self) -> None:
         """Note that the meter cut the connection."""
@@ -76,10 +93,34 @@ def test_rows_are_counted_across_any_cuts(cuts: list[int], size: int) -> None:
         assert (meter.tripped == "rows") is trips
 
 
-def test_without_limits_all_passes() -> None:
+async def test_without_limits_all_passes() -> None:
     """What is not a tenant's answer is not measured."""
     wire = Wire()
     meter = meter_of(wire, 10, 1)
     meter.stop()
     meter.data_received(rows(50_000))
     assert not wire.aborted
+
+
+async def test_a_large_answer_is_read_in_turns() -> None:
+    """However much is there to read, the loop gets to others after half a megabyte, and then reads on."""
+    wire, piece = Wire(), rows(1_000, 250)
+    meter = meter_of(wire, 1 << 30, 1_000_000)
+    turns = 0
+    for _ in range(20):
+        meter.data_received(piece)
+        if not wire.reading:
+            turns += 1
+            await asyncio.sleep(0)
+            assert wire.reading
+    assert turns == 20 * len(piece) // (512 * 1024 + len(piece))
+    assert wire.received == piece * 20
+
+
+async def test_a_connection_that_ended_meanwhile_is_left_alone() -> None:
+    """Reading is not taken up again where nothing can come."""
+    wire = Wire()
+    meter_of(wire, 1 << 30, 1_000_000).data_received(rows(1_000, 600))
+    wire.closing = True
+    await asyncio.sleep(0)
+    assert not wire.reading
