@@ -283,12 +283,16 @@ async def meanings(connection: asyncpg.Connection, *texts: str) -> list[str]:
 
 
 async def _meaning(connection: asyncpg.Connection, name: str, sql: str) -> str:
-    prepared = await connection.prepare(sql)
-    kinds = [parameter.oid for parameter in prepared.get_parameters()]
-    names = await connection.fetch("SELECT pg_catalog.format_type(kind, NULL) FROM unnest($1::oid[]) kind", kinds)
-    arguments = ", ".join(record[0] for record in names)
     # The statement's own comment must not take the end of the body with it.
     body = sql.rstrip("; \t\n\r\f") if "--" not in sql else f"{sql}\n"
+    # In SQL: asyncpg prepares nothing that has a parameter of a row type.
+    await connection.execute(f"PREPARE {name} AS {body}")
+    arguments = await connection.fetchval(
+        "SELECT pg_catalog.array_to_string(parameter_types::text[], ', ')"
+        " FROM pg_catalog.pg_prepared_statements WHERE name = $1",
+        name,
+    )
+    await connection.execute(f"DEALLOCATE {name}")
     await connection.execute(
         f"CREATE FUNCTION {MEANINGS}.{name}({arguments}) RETURNS void LANGUAGE sql BEGIN ATOMIC {body}; END"
     )
