@@ -326,7 +326,9 @@ def hunted_policy() -> Policy:
         grants[TableName("public", name)] = Grant(
             TableName("public", name), listed, listed, listed, delete=True, unbounded=True, lock=True
         )
-    return replace(policy, roles={**policy.roles, "hunted": Role("hunted", grants)})
+    # Of a row there is a trap, count(calls), that PostgreSQL prefers to its own function and a verdict never does.
+    types = tuple(name for name in policy.types if name != "calls")
+    return replace(policy, types=types, roles={**policy.roles, "hunted": Role("hunted", grants)})
 
 
 _TRAP_COLUMNS = {

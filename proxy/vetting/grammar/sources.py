@@ -77,6 +77,8 @@ class SourceGrammar(ExpressionGrammar):
         while self.take_mark("."):
             parts.append(self.attribute())
         if self.mark_ahead("("):
+            if only:
+                self.unexpected("ONLY is for tables")
             if is_word and len(parts) == 1 and parts[0].name in COL_NAME:
                 self.unavailable(f"{parts[0].name.upper()}(…) in FROM", place=place)
             return self._function_source(self.call(parts, place), place, lateral=lateral)
