@@ -88,7 +88,8 @@ def make_database(cluster: Cluster, template_of: Callable[[str], str]) -> Iterat
     def make(name_hint: str = "test", sql: str | Path = "", template: str | None = None) -> str:
         name = f"{name_hint}_{os.urandom(4).hex()}"
         source = template or template_of(read_script(sql))
-        run_sql(cluster.dsn(), f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+        # Half the default's time: it writes no log of the copy, and no crash has to be survived.
+        run_sql(cluster.dsn(), f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy')
         made.append(name)
         return name
 

@@ -226,7 +226,7 @@ class World:
     ) -> Tenant:
         """Make a database, a login with the rights that the policy file says, and the file."""
         database = login = f"{name}_{secrets.token_hex(4)}"
-        self._admin(f"CREATE DATABASE {database} TEMPLATE {self._template_of(schema)}")
+        self._admin(f"CREATE DATABASE {database} TEMPLATE {self._template_of(schema)} STRATEGY file_copy")
         file = self.policies / f"{name}.yaml"
         tenant = Tenant(name, database, login, secrets.token_hex(16), file, self._cluster.dsn(database))
         self._tenants.append(tenant)

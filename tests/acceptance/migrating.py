@@ -38,4 +38,7 @@ def fingerprint(cluster: Cluster, database: str) -> str:
     """Return all that is in a database as pg_dump writes it, but when each migration was applied."""
     command = [cluster._binaries.program("pg_dump"), "--inserts", "--exclude-table-data=schema_migrations"]
     told = subprocess.run([*command, cluster.dsn(database)], capture_output=True, text=True, check=True).stdout
-    return "\n".join(line for line in told.splitlines() if not line.startswith(("\\", "--")))
+    kept = [line for line in told.splitlines() if not line.startswith(("\\", "--"))]
+    # Where a row lies depends on what was vacuumed before it came: it is no part of what there is.
+    rows = sorted(line for line in kept if line.startswith("INSERT "))
+    return "\n".join([*(line for line in kept if not line.startswith("INSERT ")), *rows])
