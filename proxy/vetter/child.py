@@ -27,7 +27,7 @@ from proxy.vetting.verdict import Verdict
 # Of this process's own work: on a busy machine, waiting for a processor does not count.
 DEADLINE_S = 0.25
 # Requests whose texts are known go first where both want the same processor.
-NICENESS = 5
+NICENESS = 10
 # Some ten times what the largest texts and catalogs were seen to need.
 MAX_MEMORY_BYTES = 512 * 1024 * 1024
 # Of pickled policies and catalogs; as objects they take about three times as much.
