@@ -7,14 +7,39 @@ into a log. `docs/logs-and-metrics.md` lists them; a test compares the sets.
 
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
 
+import msgspec
 import structlog
 
 from proxy.telemetry import lines, metrics
 from proxy.telemetry.lines import describe_exception
-from proxy.telemetry.record import Record
+from proxy.telemetry.record import Decision, Record
 
 _log = structlog.get_logger()
+
+
+class _RequestServed(msgspec.Struct, gc=False):
+    """The line of one request: its keys in their order. A dict takes thrice the time to be made and rendered."""
+
+    time: datetime
+    level: Literal["info", "error"]
+    event: Literal["request_served"]
+    request_id: str
+    tenant: str | None
+    role: str | None
+    credential: str | None
+    fingerprint: str | None
+    command: str | None
+    verdict: Decision | None
+    rule: str | None
+    status: int
+    error: str | None
+    sqlstate: str | None
+    duration_ms: float
+    rows: int | None
+    bytes_out: int
 
 
 def server_started(listen: str, admin_listen: str, workers: int, tenants: Sequence[str]) -> None:
@@ -34,27 +59,32 @@ def worker_exited(pid: int, status: int) -> None:
 
 def request_served(record: Record) -> None:
     """Tell of one request that is answered (or whose caller is gone: status 499)."""
-    tenant = record.tenant or ""
-    metrics.count_request(tenant, record.status, record.verdict or "", record.duration_ms / 1000)
-    if record.rule is not None:
-        metrics.count_denial(tenant, record.rule, "observed" if record.verdict == "observed" else "denied")
-    fields = {
-        "request_id": record.request_id,
-        "tenant": record.tenant,
-        "role": record.role,
-        "credential": record.credential_id,
-        "fingerprint": record.fingerprint,
-        "command": record.command,
-        "verdict": record.verdict,
-        "rule": record.rule,
-        "status": record.status,
-        "error": record.error,
-        "sqlstate": record.sqlstate,
-        "duration_ms": round(record.duration_ms, 3),
-        "rows": record.rows,
-        "bytes_out": record.bytes_out,
-    }
-    lines.write(logging.ERROR if record.status == 500 else logging.INFO, "request_served", fields)
+    tenant, verdict, rule, status = record.tenant, record.verdict, record.rule, record.status
+    metrics.count_request(tenant or "", status, verdict or "", record.duration_ms / 1000)
+    if rule is not None:
+        metrics.count_denial(tenant or "", rule, "observed" if verdict == "observed" else "denied")
+    failed = status == 500
+    # By position: to be told the names takes longer than all the rest of the line.
+    line = _RequestServed(
+        datetime.now(UTC),
+        "error" if failed else "info",
+        "request_served",
+        record.request_id,
+        tenant,
+        record.role,
+        record.credential_id,
+        record.fingerprint,
+        record.command,
+        verdict,
+        rule,
+        status,
+        record.error,
+        record.sqlstate,
+        round(record.duration_ms * 1000) / 1000,
+        record.rows,
+        record.bytes_out,
+    )
+    lines.write(logging.ERROR if failed else logging.INFO, line)
 
 
 def vetting_failed(reason: str | None, tenant: str, request_id: str) -> None:

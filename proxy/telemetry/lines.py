@@ -13,10 +13,10 @@ import logging
 import sys
 import traceback
 from collections.abc import MutableMapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import msgspec
 import orjson
 import structlog
 
@@ -31,15 +31,28 @@ class LineWriter:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._lines: list[bytes] = []
-        self._size = 0
+        self._gathered = bytearray()
         self._timer: asyncio.TimerHandle | None = None
 
     def line(self, line: bytes) -> None:
         """Take one line, without its line end."""
-        self._lines.append(line)
-        self._size += len(line)
-        if self._size > FLUSH_OVER_BYTES:
+        self.write(msgspec.Raw(line))
+
+    # structlog calls the method named after the level.
+    debug = info = warning = error = critical = msg = line
+
+    def write(self, line: msgspec.Struct | msgspec.Raw) -> None:
+        """Render one line, straight to where lines are gathered."""
+        gathered = self._gathered
+        size = len(gathered)
+        try:
+            _encode_into(line, gathered, size)
+        except Exception:
+            # Half a line would spoil the next one.
+            del gathered[size:]
+            raise
+        gathered += b"\n"
+        if len(gathered) > FLUSH_OVER_BYTES:
             self.flush()
         elif self._timer is None:
             try:
@@ -47,18 +60,15 @@ class LineWriter:
             except RuntimeError:
                 self.flush()
 
-    # structlog calls the method named after the level.
-    debug = info = warning = error = critical = msg = line
-
     def flush(self) -> None:
         """Write what is gathered. A closed or full stream loses lines rather than requests."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        lines, self._lines, self._size = self._lines, [], 0
-        if lines:
+        gathered, self._gathered = self._gathered, bytearray()
+        if gathered:
             try:
-                self._stream.write(b"\n".join(lines) + b"\n")
+                self._stream.write(gathered)
                 self._stream.flush()
             except (OSError, ValueError):
                 return
@@ -75,7 +85,7 @@ class _StandardLibrary(logging.Handler):
         log.log(record.levelno, "server_message", logger=record.name, message=record.getMessage().strip(), **fields)
 
 
-_LEVELS = {logging.INFO: "info", logging.ERROR: "error"}
+_encode_into = msgspec.json.Encoder().encode_into
 
 _writer = LineWriter(sys.stdout.buffer)
 _threshold = logging.INFO
@@ -108,11 +118,10 @@ def configure(level: str = "info", stream: BinaryIO | None = None) -> None:
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL + 1)
 
 
-def write(level: int, event: str, fields: dict[str, Any]) -> None:
-    """Write one line as structlog would by the configuration above, at a quarter of the cost: one a request counts."""
+def write(level: int, line: msgspec.Struct) -> None:
+    """Write one line as structlog would by the configuration above, without its way there: one a request counts."""
     if level >= _threshold:
-        head = {"time": datetime.now(UTC), "level": _LEVELS[level], "event": event}
-        _writer.line(orjson.dumps(head | fields, option=orjson.OPT_UTC_Z))
+        _writer.write(line)
 
 
 def flush() -> None:

@@ -1,17 +1,23 @@
 """Log lines and metrics."""
 
+import asyncio
 import inspect
 import io
 import json
 import logging
 from collections.abc import Iterator
-from typing import Any
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, get_args
 
+import orjson
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from proxy.telemetry import events, lines, metrics
-from proxy.telemetry.record import Record
+from proxy.telemetry.record import Decision, Record
 
 
 class Log:
@@ -26,16 +32,25 @@ class Log:
         return [json.loads(line) for line in self.stream.getvalue().splitlines()]
 
 
+@contextmanager
+def captured() -> Iterator[Log]:
+    """Capture the log of this process at level info."""
+    log, root = Log(), logging.getLogger()
+    before = root.handlers[:], root.level
+    lines.configure("info", log.stream)
+    try:
+        yield log
+    finally:
+        lines.configure("info")
+        structlog.reset_defaults()
+        root.handlers[:], root.level = before
+
+
 @pytest.fixture
 def log() -> Iterator[Log]:
-    """Capture the log of this process at level info."""
-    captured, root = Log(), logging.getLogger()
-    before = root.handlers[:], root.level
-    lines.configure("info", captured.stream)
-    yield captured
-    lines.configure("info")
-    structlog.reset_defaults()
-    root.handlers[:], root.level = before
+    """Capture the log of this process during a test."""
+    with captured() as log:
+        yield log
 
 
 def fail_over(inner: Exception) -> None:
@@ -63,6 +78,70 @@ def test_request_is_one_line_of_json(log: Log) -> None:
         "rows": 3,
     }
     assert line["duration_ms"] == 1.235
+
+
+_words = st.none() | st.text()
+_records = st.builds(
+    Record,
+    st.text(),
+    st.just(0.0),
+    tenant=_words,
+    role=_words,
+    credential_id=_words,
+    fingerprint=_words,
+    command=_words,
+    verdict=st.sampled_from((None, *get_args(Decision))),
+    sqlstate=_words,
+    rows=st.none() | st.integers(0, 2**63 - 1),
+    error=_words,
+    status=st.sampled_from((200, 403, 499, 500, 503)),
+    duration_ms=st.floats(0, 1e9),
+    bytes_out=st.integers(0, 2**40),
+)
+
+
+@given(_records, _words)
+def test_line_of_a_request_is_the_json_of_a_dict(record: Record, rule: str | None) -> None:
+    """Whatever the values, the line has the same keys in the same order and reads the same as by another renderer."""
+    record.rule = rule
+    with captured() as log:
+        before = datetime.now(UTC)
+        events.request_served(record)
+        after = datetime.now(UTC)
+        lines.flush()
+    written = json.loads(log.stream.getvalue())
+    time, duration_ms = datetime.fromisoformat(written["time"]), written["duration_ms"]
+    assert before <= time <= after
+    assert abs(duration_ms - record.duration_ms) <= 0.000501
+    assert duration_ms == round(duration_ms, 3)
+    fields = {
+        "time": time,
+        "level": "error" if record.status == 500 else "info",
+        "event": "request_served",
+        "request_id": record.request_id,
+        "tenant": record.tenant,
+        "role": record.role,
+        "credential": record.credential_id,
+        "fingerprint": record.fingerprint,
+        "command": record.command,
+        "verdict": record.verdict,
+        "rule": record.rule,
+        "status": record.status,
+        "error": record.error,
+        "sqlstate": record.sqlstate,
+        "duration_ms": duration_ms,
+        "rows": record.rows,
+        "bytes_out": record.bytes_out,
+    }
+    assert log.stream.getvalue() == orjson.dumps(fields, option=orjson.OPT_UTC_Z) + b"\n"
+
+
+def test_line_that_cannot_be_rendered_does_not_spoil_the_next(log: Log) -> None:
+    """Half a surrogate pair is in no JSON: that line is not written, not even in part."""
+    with pytest.raises(UnicodeEncodeError):
+        events.request_served(Record("r1", 0.0, tenant="acme", role="\ud800"))
+    events.request_served(Record("r2", 0.0, tenant="acme"))
+    assert [line["request_id"] for line in log.lines()] == ["r2"]
 
 
 def test_exception_is_told_by_type_and_place_alone(log: Log) -> None:
@@ -111,12 +190,19 @@ def test_level_is_heeded(log: Log) -> None:
 
 async def test_lines_are_gathered_and_written_soon(log: Log) -> None:
     """Inside a loop a line waits for others a moment, and is written without another's coming."""
-    import asyncio  # noqa: PLC0415 - only this test waits
-
     events.database_available()
     assert not log.stream.getvalue()
     await asyncio.sleep(lines.FLUSH_AFTER_S * 3)
     assert log.stream.getvalue().endswith(b"}\n")
+
+
+async def test_many_lines_are_written_at_once(log: Log) -> None:
+    """What is gathered is no more than so much, even where the loop has no time to write it."""
+    record = Record("r1", 0.0, tenant="acme", role="r" * 1_000)
+    while not log.stream.getvalue():
+        events.request_served(record)
+    written = len(log.stream.getvalue())
+    assert lines.FLUSH_OVER_BYTES < written < lines.FLUSH_OVER_BYTES + 2_000
 
 
 def test_closed_stream_does_not_break_a_request() -> None:
