@@ -21,7 +21,7 @@ import uvloop
 from proxy.app import Applications, create_applications
 from proxy.settings import Listen, Settings, TcpListen, UnixListen
 from proxy.supervisor import Supervisor
-from proxy.telemetry import events, lines
+from proxy.telemetry import events, lines, metrics
 from proxy.tenants.folder import PolicyFolder
 from proxy.wire.protocol import Answer, HttpProtocol
 
@@ -133,8 +133,11 @@ def run(settings: Settings, folder: PolicyFolder, say: Callable[[str], None]) ->
         events.server_started(where, admin_where, settings.workers, sorted(folder.policies))
 
         def work(orphaned: int | None) -> None:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_work(settings, folder, (public, admin), orphaned))
+            try:
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(_work(settings, folder, (public, admin), orphaned))
+            finally:
+                metrics.hand_over()
 
         if settings.workers == 1:
             work(None)

@@ -3,9 +3,17 @@
 With several worker processes the numbers live in files below
 `PROMETHEUS_MULTIPROC_DIR` (set by `serve` before this module is imported),
 and any worker answers `/metrics` for all of them.
+
+What every request adds is gathered here in plain numbers: with Prometheus's
+client, each has a lock and, with several processes, a place in a file. They
+are handed over before they are read out; with several processes each second.
 """
 
+import asyncio
 import os
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 
 from prometheus_client import (
@@ -24,7 +32,23 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 REGISTRY = CollectorRegistry()
+# Where each process has to: any of them is asked for the numbers of all.
+HAND_OVER_AFTER_S = 1.0
+
+_SEVERAL_PROCESSES = "PROMETHEUS_MULTIPROC_DIR" in os.environ
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class _Durations(Histogram):
+    """A histogram that takes what was observed in one go."""
+
+    def add(self, counts: Sequence[int], total_s: float) -> None:
+        """Add as many to each bucket, the last of which has no bound, and their sum."""
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+        self._sum.inc(total_s)
+
 
 _requests = Counter(
     "database_proxy_requests",
@@ -32,7 +56,7 @@ _requests = Counter(
     ("tenant", "status", "verdict"),
     registry=REGISTRY,
 )
-_durations = Histogram(
+_durations = _Durations(
     "database_proxy_request_seconds",
     "From a request's headers to its answer.",
     ("tenant",),
@@ -90,14 +114,60 @@ _request_child = cache(_requests.labels)
 _duration_child = cache(_durations.labels)
 _denial_child = cache(_denials.labels)
 _connection_child = cache(_connections.labels)
-_known = _verdicts.labels("known")
-_judged = _verdicts.labels("judged")
+_verdict_children = (_verdicts.labels("judged"), _verdicts.labels("known"))
+
+
+class _Served:
+    """Requests of one tenant, status and verdict, by how long they took."""
+
+    __slots__ = ("counts", "total_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(_SECONDS) + 1)
+        self.total_s = 0.0
+
+
+_Kind = tuple[str, int, str]
+# What is not handed over yet: requests by tenant, status and verdict; looks into the verdict cache, judged and known.
+_served: dict[_Kind, _Served] = {}
+_looks = [0, 0]
 
 
 def count_request(tenant: str, status: int, verdict: str, seconds: float) -> None:
     """Count one answered request."""
-    _request_child(tenant, str(status), verdict).inc()
-    _duration_child(tenant).observe(seconds)
+    try:
+        served = _served[tenant, status, verdict]
+    except KeyError:
+        served = _begin((tenant, status, verdict))
+    served.counts[bisect_left(_SECONDS, seconds)] += 1
+    served.total_s += seconds
+
+
+def _begin(kind: _Kind) -> _Served:
+    """Begin to count requests of a kind. Each kind is handed over for itself: all at once would hold up the loop."""
+    served = _served[kind] = _Served()
+    if _SEVERAL_PROCESSES:
+        with suppress(RuntimeError):  # Outside a loop, `render` is who asks.
+            asyncio.get_running_loop().call_later(HAND_OVER_AFTER_S, _hand_over, kind)
+    return served
+
+
+def _hand_over(*kinds: _Kind) -> None:
+    for kind in kinds:
+        served = _served.pop(kind, None)
+        if served is not None:
+            tenant, status, verdict = kind
+            _request_child(tenant, str(status), verdict).inc(sum(served.counts))
+            _duration_child(tenant).add(served.counts, served.total_s)
+    for result, count in enumerate(_looks):
+        if count:
+            _looks[result] = 0
+            _verdict_children[result].inc(count)
+
+
+def hand_over() -> None:
+    """Give Prometheus's client all that is gathered. A worker process that ends calls this, for the others to tell."""
+    _hand_over(*_served)
 
 
 def count_denial(tenant: str, rule: str, effect: str) -> None:
@@ -107,7 +177,7 @@ def count_denial(tenant: str, rule: str, effect: str) -> None:
 
 def count_verdict(*, known: bool) -> None:
     """Count one look into the verdict cache."""
-    (_known if known else _judged).inc()
+    _looks[known] += 1
 
 
 def observe_vetting(seconds: float) -> None:
@@ -148,7 +218,8 @@ def set_tenants(count: int) -> None:
 
 def render() -> bytes:
     """Return every metric in Prometheus's text format, of all worker processes together."""
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    hand_over()
+    if not _SEVERAL_PROCESSES:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]

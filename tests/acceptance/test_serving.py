@@ -1,6 +1,7 @@
 """Starting, watching, stopping, and what the log says and does not say."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -146,8 +147,7 @@ def test_workers_share_the_address_and_the_numbers(tenant: Tenant, world: World,
     gateway = world.start_gateway(PROXY_WORKERS="2")
     for _ in range(10):
         assert gateway.query("SELECT 1").status_code == 200
-    text = httpx.get(f"{gateway.admin_url}/metrics").text
-    assert 'database_proxy_requests_total{status="200",tenant="acme",verdict="allowed"} 10.0' in text
+    wait_for(lambda: counted(gateway) == 10)
     before = children(gateway)
     os.kill(before[0], signal.SIGKILL)
     gateway.event("worker_exited", pid=before[0])
@@ -160,6 +160,27 @@ def test_workers_share_the_address_and_the_numbers(tenant: Tenant, world: World,
     vetters = [vetter for worker in workers for vetter in children_of(worker)]
     assert gateway.stop(number) == 0
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers + vetters)
+
+
+def test_worker_that_ends_leaves_its_numbers(tenant: Tenant, world: World) -> None:
+    """What it counted last is told by those that take its place."""
+    assert tenant.file.exists()
+    gateway = world.start_gateway(PROXY_WORKERS="2")
+    before = children(gateway)
+    for _ in range(3):
+        assert gateway.query("SELECT 1").status_code == 200
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+    for pid in before:
+        gateway.event("worker_exited", pid=pid, status=0)
+    assert counted(gateway) == 3
+
+
+def counted(gateway: Gateway) -> float:
+    """Return how many requests the metrics tell of that were allowed."""
+    text = httpx.get(f"{gateway.admin_url}/metrics", timeout=30).text
+    found = re.search(r'database_proxy_requests_total{status="200",tenant="acme",verdict="allowed"} (.*)', text)
+    return float(found[1]) if found else 0.0
 
 
 def test_workers_end_with_their_parent(tenant: Tenant, world: World) -> None:

@@ -5,6 +5,7 @@ import inspect
 import io
 import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
 
 from proxy.telemetry import events, lines, metrics
 from proxy.telemetry.record import Decision, Record
@@ -244,3 +246,48 @@ def test_metrics_count_requests_and_denials() -> None:
     assert 'database_proxy_requests_total{status="403",tenant="counted",verdict="denied"} 1.0' in text
     assert 'database_proxy_denials_total{effect="denied",rule="table-granted",tenant="counted"} 1.0' in text
     assert 'database_proxy_request_seconds_count{tenant="counted"} 1.0' in text
+
+
+def value_of(name: str, **labels: str) -> float:
+    """Return a number that was handed over."""
+    return metrics.REGISTRY.get_sample_value(f"database_proxy_{name}", labels) or 0.0
+
+
+def test_durations_fall_into_the_buckets_that_prometheus_would_choose() -> None:
+    """Also those at a bound, and beyond the last one; what was handed over before stays counted."""
+    bounds = [bound for b in metrics._SECONDS for bound in (b, math.nextafter(b, 0), math.nextafter(b, 11))]
+    reference = Histogram("reference", "", registry=CollectorRegistry(), buckets=metrics._SECONDS)
+    for seconds in [0.0, *bounds, 100.0]:
+        for status in (200, 403):
+            metrics.count_request("bounded", status, "", seconds)
+            reference.observe(seconds)
+        metrics.render()
+    (expected,), (family,) = reference.collect(), metrics._durations.collect()
+    taken = [sample for sample in family.samples if sample.labels["tenant"] == "bounded"]
+    assert [sample.labels.get("le") for sample in taken] == [sample.labels.get("le") for sample in expected.samples]
+    assert [sample.value for sample in taken] == pytest.approx([sample.value for sample in expected.samples])
+    assert value_of("requests_total", tenant="bounded", status="403", verdict="") == len(bounds) + 2
+
+
+def test_verdicts_are_counted_by_whether_they_were_known() -> None:
+    """Without any request that was served, too."""
+    metrics.hand_over()
+    known, judged = (value_of("verdict_cache_total", result=result) for result in ("known", "judged"))
+    for was_known in (True, False, True):
+        metrics.count_verdict(known=was_known)
+    metrics.render()
+    assert value_of("verdict_cache_total", result="known") == known + 2
+    assert value_of("verdict_cache_total", result="judged") == judged + 1
+
+
+async def test_one_of_several_processes_hands_its_numbers_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one is asked for them: it does so by itself, again and again, and each number once."""
+    monkeypatch.setattr(metrics, "_SEVERAL_PROCESSES", True)
+    monkeypatch.setattr(metrics, "HAND_OVER_AFTER_S", 0.01)
+    for round_ in (1, 2):
+        for _ in range(3):
+            metrics.count_request("handed", 200, "allowed", 0.002)
+        async with asyncio.timeout(30):
+            while value_of("request_seconds_count", tenant="handed") != 3 * round_:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.005)
+    assert value_of("requests_total", tenant="handed", status="200", verdict="allowed") == 6
