@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ def test_few_bytes_are_not_walked() -> None:
     assert not wire.aborted
 
 
-@given(st.lists(st.integers(100, 40_000), min_size=1, max_size=8), st.integers(0, 200))
+@given(st.lists(st.integers(100, 40_000), min_size=1, max_size=8), st.integers(2, 200))
 def test_rows_are_counted_across_any_cuts(cuts: list[int], size: int) -> None:
     """However the stream is cut into chunks, the limit itself passes and one row more does not."""
     many = 80_000 // (size + 5) + 2
@@ -91,6 +92,22 @@ def test_rows_are_counted_across_any_cuts(cuts: list[int], size: int) -> None:
             at += step
         assert wire.aborted is trips
         assert (meter.tripped == "rows") is trips
+
+
+@pytest.mark.parametrize("size", [2, 100, 3_000])
+@pytest.mark.parametrize("step", [40_000, 262_144])
+async def test_rows_of_a_large_answer_are_counted(size: int, step: int) -> None:
+    """Also where most of it could be kept unwalked for long."""
+    many = 3_000_000 // (size + 5)
+    data = rows(many, size)
+    for limit, trips in ((many, False), (many - 1, True), (many // 3, True)):
+        wire = Wire()
+        meter = meter_of(wire, 1 << 30, limit)
+        for at in range(0, len(data), step):
+            meter.data_received(data[at : at + step])
+        assert (meter.tripped == "rows") is trips
+        # What was passed on before the cut had no more rows than are allowed.
+        assert len(wire.received) // (size + 5) <= limit
 
 
 async def test_without_limits_all_passes() -> None:
@@ -115,6 +132,15 @@ async def test_a_large_answer_is_read_in_turns() -> None:
             assert wire.reading
     assert turns == 20 * len(piece) // (512 * 1024 + len(piece))
     assert wire.received == piece * 20
+
+
+def test_what_was_kept_goes_with_the_answer() -> None:
+    """An idle connection holds nothing of its last answer."""
+    meter = meter_of(Wire(), 1 << 30, 1_000_000)
+    meter.data_received(rows(1_000, 100))
+    assert meter._unwalked
+    meter.stop()
+    assert not meter._unwalked
 
 
 async def test_a_connection_that_ended_meanwhile_is_left_alone() -> None:
