@@ -14,13 +14,13 @@ from proxy.wire.query import Query
 
 ACME = "acme"
 POLICY = Policy("acme", "acme", "acme_edge", {"default": Role("default", {})}, digest="d1")
-ONE = Shape([Field("?column?", 23)], [int])
+ONE = Shape([Field("?column?", 23)], [None])
 UNSENDABLE = Shape([Field("x", 23)], [None])
 
 
 def one_row() -> Result:
     """Make what SELECT 1 returns."""
-    return Result(ONE, [("1",)], 1, "SELECT")
+    return Result(ONE, [(1,)], 1, "SELECT")
 
 
 def allowed(sql: str = "SELECT 1") -> Allowed:

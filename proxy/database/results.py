@@ -1,22 +1,20 @@
 """What a statement returned, turned into JSON's values batch by batch, column by column.
 
-The driver hands over PostgreSQL's texts. What a type needs beyond that
-(numbers, ISO 8601, arrays) is done for a whole column of a batch at once,
-which costs a third of asking for each value. Objects of larger results are
-structs made for the statement's columns: smaller than dicts, and quicker to
-make and to write.
+The driver hands over PostgreSQL's texts, and for some types the value itself.
+What a type needs beyond that (ISO 8601, arrays) is done for a whole column of
+a batch at once. Objects of larger results are structs made for the
+statement's columns: smaller than dicts, and quicker to make and to write.
 """
 
 # ruff: noqa: B905 - one statement's rows are of one length, and asking costs more than all the rest
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import starmap
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from proxy.database.values import Decode
+from proxy.database.columns import Decoder
 
 # Making a struct's class pays from about so many rows on.
 _STRUCTS_FROM: Final = 16
@@ -31,18 +29,21 @@ class Field(NamedTuple):
 
 
 class Shape:
-    """How a statement's rows become JSON's values. `decoders` has None for a column whose text is its value.
+    """How a statement's rows become JSON's values. `decoders` has None for a column that has them already.
 
     Of two columns of one name an object has the last one's value.
     """
 
-    def __init__(self, columns: Sequence[Field], decoders: Sequence[Decode | None]) -> None:
+    def __init__(self, columns: Sequence[Field], decoders: Sequence[Decoder | None]) -> None:
         self.columns: Final = tuple(columns)
         self._names: Final = tuple(column.name for column in columns)
-        self._decoders: Final = [(at, decode) for at, decode in enumerate(decoders) if decode is not None]
+        self._decoders: Final = [(at, decoder) for at, decoder in enumerate(decoders) if decoder is not None]
         last = {name: at for at, name in enumerate(self._names)}
         self._distinct: Final = tuple(last)
         self._chosen: Final = None if len(last) == len(self._names) else tuple(last.values())
+        self._by_name: Final = [
+            (self._names[at], decoder.value) for at, decoder in self._decoders if last[self._names[at]] == at
+        ]
 
     def arrays(self, records: Sequence[Any]) -> list[Any]:
         """Return each row as a sequence of its values."""
@@ -52,35 +53,35 @@ class Shape:
 
     def objects(self, records: Sequence[Any]) -> list[Any]:
         """Return each row as something that JSON writes as an object."""
-        if not records:
-            return []
-        if self._chosen is None and not self._decoders:
-            rows: Any = records
-        else:
-            columns = self._columns(records)
-            rows = zip(*(columns if self._chosen is None else [columns[at] for at in self._chosen]))
         make = _make_struct(self._distinct) if len(records) >= _STRUCTS_FROM else None
         if make is None:
-            names = self._distinct
-            return [dict(zip(names, row)) for row in rows]
-        return [*starmap(make, rows)]
+            return [*map(self._object, records)]
+        columns = self._columns(records)
+        if self._chosen is not None:
+            columns = [columns[at] for at in self._chosen]
+        return [*map(make, *columns)]
+
+    def _object(self, record: Any) -> dict[str, Any]:
+        """Return a row without making columns of it: most results have one."""
+        row = dict(zip(self._names, record))
+        for name, decode in self._by_name:
+            value = row[name]
+            if value is not None:
+                row[name] = decode(value)
+        return row
 
     def _columns(self, records: Sequence[Any]) -> list[Sequence[Any]]:
         columns: list[Sequence[Any]] = [*zip(*records)]
-        for at, decode in self._decoders:
-            columns[at] = _decode(columns[at], decode)
+        for at, decoder in self._decoders:
+            columns[at] = decoder.column(columns[at])
         return columns
-
-
-def _decode(column: Sequence[str | None], decode: Decode) -> Sequence[Any]:
-    if None in column:
-        return [None if text is None else decode(text) for text in column]
-    return [*map(decode, column)]  # type: ignore[arg-type]  # there is no None among them
 
 
 @lru_cache(maxsize=512)
 def _make_struct(names: tuple[str, ...]) -> _MakeRow | None:
-    """Return a maker of structs with these names in JSON, or None where msgspec cannot write such a name."""
+    """Return a maker of structs with these names in JSON, or None without names, or where msgspec cannot write one."""
+    if not names:
+        return None
     attributes = [(f"c{at}", object) for at in range(len(names))]
     try:
         # Rows refer to nothing that could refer back to them.

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 from asyncpg import connect_utils
 
-from proxy.database.codecs import Types, load_types, register
+from proxy.database.codecs import Types, choose_formats, load_types, register
 from proxy.database.meter import Meter
 from proxy.database.results import Field, Shape
 from proxy.database.values import Form
@@ -98,14 +98,14 @@ class Session:
         if state._init_types():  # the OIDs without a codec
             self.types = await load_types(self.connection)
             register(self.connection, self.types)
-        state._init_codecs()
+        choose_formats(self.connection, self.types, state)
         statement = self._statements[sql] = self._describe(state)
         return statement
 
     def _describe(self, state: Any) -> Statement:
         columns = [Field(column.name, column.type.oid) for column in state._get_attributes()]
         forms = tuple(self.types.form(parameter.oid) for parameter in state._get_parameters())
-        return Statement(state, forms, Shape(columns, [self.types.form(column.type_oid).decode for column in columns]))
+        return Statement(state, forms, Shape(columns, [self.types.column(column.type_oid) for column in columns]))
 
     async def forget(self, sql: str) -> None:
         """Deallocate a prepared statement."""

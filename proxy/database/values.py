@@ -6,6 +6,7 @@ type. Nothing here does I/O; which form a type has is `codecs.py`'s knowledge.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -188,12 +189,16 @@ def _array_text(items: list[Any], form: Form, depth: int) -> str:
     return arrays.literal(parts, form.delimiter)
 
 
-_NOT_JSON_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
-
-
 def decode_float(text: str) -> float | str:
     """Return a float as JSON can say it: NaN and the infinities stay PostgreSQL's text."""
-    return text if text in _NOT_JSON_NUMBERS else float(text)
+    return spell_float(float(text))
+
+
+def spell_float(value: float) -> float | str:
+    """Return a float as JSON can say it: NaN and the infinities become PostgreSQL's text."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def decode_timestamptz(text: str) -> str:

@@ -1,5 +1,6 @@
 """Every type of PostgreSQL: what goes in from JSON, and what comes out."""
 
+import itertools
 import math
 from typing import Any
 
@@ -330,7 +331,53 @@ async def test_a_parameter_takes_the_type_of_the_column_it_is_compared_with(tena
     assert orjson.loads(msgspec.json.encode(row)) == ["2025-11-21", "sad", 5, {"a": 1}, [1, 2], "1.5"]
 
 
+async def test_parameters_are_texts_where_columns_are_binary(tenant: Tenant) -> None:
+    """PostgreSQL reads the text of a type whose columns come in binary, of its arrays and its domains, too."""
+    await tenant.admin("CREATE DOMAIN age AS int; CREATE DOMAIN flag AS bool; CREATE DOMAIN share AS float8")
+    typed = [("bool", "yes", True), ("int2", " 7 ", 7), ("int4", "-5", -5), ("float8", "1e2", 100.0)]
+    typed += [("public.age", "8", 8), ("public.flag", "off", False), ("public.share", "-inf", "-Infinity")]
+    typed += [("int4[]", "{1,NULL}", [1, None]), ("float8[]", "{NaN}", ["NaN"]), ("bool[]", "{t,f}", [True, False])]
+    columns = ", ".join(f"${n}::{name} AS c{n}" for n, (name, _, _) in enumerate(typed, 1))
+    rows = ["SELECT " + columns, f"SELECT {columns} FROM generate_series(1, 40)"]
+    for sql in rows:
+        result = await tenant.run(sql, *(text for _, text, _ in typed), array_mode=True)
+        assert orjson.loads(msgspec.json.encode(result.rows))[-1] == [value for _, _, value in typed]
+    with pytest.raises(StatementFailed) as failed:
+        await tenant.run("SELECT $1::int4, $1::int4 + 1", "five")
+    assert failed.value.message == 'invalid input syntax for type integer: "five"'
+
+
+async def test_columns_of_some_types_come_in_binary(tenant: Tenant) -> None:
+    """Fewer bytes for a long number tell the one format from the other, with parameters and without."""
+    for type_name, number, saved in (("int4", 1_000_000_000, 6), ("int2", -10_000, 4), ("float8", 1.23456789012, 5)):
+        for sql, parameters in ((f"SELECT ({number})::{type_name}", ()), (f"SELECT $1::{type_name}", (number,))):
+            binary, text = await tenant.run(sql, *parameters), await tenant.run(f"{sql}::text", *parameters)
+            assert text.bytes - binary.bytes == saved, sql
+
+
+async def test_columns_with_nulls_and_odd_values_are_what_each_value_is(tenant: Tenant) -> None:
+    """However many rows there are, and whatever stands beside a value in its column."""
+    values = [
+        (None, None, None, None, None, None),
+        (True, -1, 2147483647, 0.1, "2025-11-21T12:00:00.5Z", "2025-11-21T12:00:00"),
+        (False, 7, -2147483648, "NaN", "infinity", "-infinity"),
+        (None, 0, None, "-Infinity", "0044-03-15 12:00:00+00 BC", "0044-03-15 12:00:00 BC"),
+        (True, None, 5, 1e300, "10000-01-01 00:00:00+00", "10000-01-01 00:00:00"),
+    ]
+    types = ("bool", "int2", "int4", "float8", "timestamptz", "timestamp")
+    columns = ", ".join(f"v{n}::{name}" for n, name in enumerate(types))
+    for usual in (0, 1, 30):
+        rows = [values[1]] * usual + values
+        texts = ", ".join("(" + ", ".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in rows)
+        result = await tenant.run(f"SELECT {columns} FROM (VALUES {texts}) AS v(v0, v1, v2, v3, v4, v5)")
+        decoded = orjson.loads(msgspec.json.encode([*itertools.chain(*result.batches(10))]))
+        assert [tuple(row.values()) for row in decoded] == rows
+
+
 async def test_floats_come_out_as_they_went_in(tenant: Tenant) -> None:
-    """float8 is exact in both directions."""
+    """float8 is exact in both directions, and a float4 keeps the digits that PostgreSQL shows."""
     for value in (0.1, 1 / 3, math.pi, -0.0, 2.2250738585072014e-308, 1e23):
-        assert await tenant.value("SELECT $1::float8", value) == value
+        came_out = await tenant.value("SELECT $1::float8", value)
+        assert (came_out, math.copysign(1, came_out)) == (value, math.copysign(1, value))
+    for value in (0.1, 3.1415927, 1e-45, 3.4028235e38):
+        assert await tenant.value("SELECT $1::float4", value) == value
