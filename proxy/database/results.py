@@ -2,8 +2,8 @@
 
 The driver hands over PostgreSQL's texts, and for some types the value itself.
 What a type needs beyond that (ISO 8601, arrays) is done for a whole column of
-a batch at once. Objects of larger results are structs made for the
-statement's columns: smaller than dicts, and quicker to make and to write.
+a batch at once. Objects are structs made for the statement's columns: smaller
+than dicts, and quicker to make and to write.
 """
 
 # ruff: noqa: B905 - one statement's rows are of one length, and asking costs more than all the rest
@@ -16,8 +16,6 @@ import msgspec
 
 from proxy.database.columns import Decoder
 
-# Making a struct's class pays from about so many rows on.
-_STRUCTS_FROM: Final = 16
 _MakeRow = Callable[..., Any]
 
 
@@ -36,13 +34,13 @@ class Shape:
 
     def __init__(self, columns: Sequence[Field], decoders: Sequence[Decoder | None]) -> None:
         self.columns: Final = tuple(columns)
-        self._names: Final = tuple(column.name for column in columns)
+        self.names: Final = tuple(column.name for column in columns)
         self._decoders: Final = [(at, decoder) for at, decoder in enumerate(decoders) if decoder is not None]
-        last = {name: at for at, name in enumerate(self._names)}
+        last = {name: at for at, name in enumerate(self.names)}
         self._distinct: Final = tuple(last)
-        self._chosen: Final = None if len(last) == len(self._names) else tuple(last.values())
+        self._chosen: Final = None if len(last) == len(self.names) else tuple(last.values())
         self._by_name: Final = [
-            (self._names[at], decoder.value) for at, decoder in self._decoders if last[self._names[at]] == at
+            (self.names[at], decoder.value) for at, decoder in self._decoders if last[self.names[at]] == at
         ]
 
     def arrays(self, records: Sequence[Any]) -> list[Any]:
@@ -53,7 +51,7 @@ class Shape:
 
     def objects(self, records: Sequence[Any]) -> list[Any]:
         """Return each row as something that JSON writes as an object."""
-        make = _make_struct(self._distinct) if len(records) >= _STRUCTS_FROM else None
+        make = _make_struct(self._distinct) if len(records) > 1 else None
         if make is None:
             return [*map(self._object, records)]
         columns = self._columns(records)
@@ -63,7 +61,7 @@ class Shape:
 
     def _object(self, record: Any) -> dict[str, Any]:
         """Return a row without making columns of it: most results have one."""
-        row = dict(zip(self._names, record))
+        row = dict(zip(self.names, record))
         for name, decode in self._by_name:
             value = row[name]
             if value is not None:
@@ -77,9 +75,12 @@ class Shape:
         return columns
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def _make_struct(names: tuple[str, ...]) -> _MakeRow | None:
-    """Return a maker of structs with these names in JSON, or None without names, or where msgspec cannot write one."""
+    """Return a maker of structs with these names in JSON, or None without names, or where msgspec cannot write one.
+
+    A class takes 3 kB, and as long to make as thirty dicts.
+    """
     if not names:
         return None
     attributes = [(f"c{at}", object) for at in range(len(names))]
@@ -128,8 +129,9 @@ class Result:
 
     @property
     def rows(self) -> list[Any]:
-        """All rows, ready for JSON: as objects, or as arrays in array mode."""
-        return self._shaped(self._records)
+        """All rows, for whoever looks into them: as dicts, or as sequences in array mode."""
+        rows = self._shape.arrays(self._records)
+        return rows if self._array_mode else [dict(zip(self._shape.names, row)) for row in rows]
 
     def batches(self, rows: int) -> Iterator[list[Any]]:
         """Yield the rows in lists of at most so many, and let go of what was yielded: many rows can be had once."""
