@@ -3,13 +3,14 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks import large, machine, misses, peers, scale
-from benchmarks.contestants import ABSENT, CONTESTANTS, Arena, Contestant
+from benchmarks.contestants import ABSENT, CONTESTANTS, QUICK_CONTESTANTS, Arena, Contestant, Express
 from benchmarks.database import BenchDatabase
 from benchmarks.load import find_generator
 from benchmarks.machine import say
@@ -33,21 +34,22 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
         epilog="The whole contest writes its table, plot and numbers into benchmarks/. A part of it prints the table "
         f"and writes to {UNPUBLISHED.relative_to(HERE.parent)}/.",
     )
-    parser.add_argument("--quick", action="store_true", help="one short round, in under two minutes")
+    parser.add_argument("--quick", action="store_true", help="one short round of fewer, in under two minutes")
     parser.add_argument(
         "--scale", action="store_true", help="instead: the gateway alone, with many policies and tenants"
     )
     parser.add_argument("--large", action="store_true", help="instead: the gateway alone, with answers of 50 MB")
     parser.add_argument("--misses", action="store_true", help="instead: what new statements cost, and attacks")
     parser.add_argument("--workloads", default=",".join(WORKLOADS), help="such as W1,W4 (default: all)")
-    parser.add_argument("--contestants", default=",".join(CONTESTANTS), help=f"of {', '.join(CONTESTANTS)}")
+    parser.add_argument("--contestants", help=f"of {', '.join(CONTESTANTS)} (--quick: {', '.join(QUICK_CONTESTANTS)})")
     parser.add_argument("--modes", default="one,all", help="one process on one core, as many as cores (default: both)")
-    parser.add_argument("--node", type=Path, default=peers.NODE, help="the Node that Express and fastify run on")
+    parser.add_argument("--node", type=Path, default=peers.NODE, help="the Node that `express` and `fastify` run on")
     parser.add_argument("--own-load", action="store_true", help="do without wrk, also where it is installed")
     parser.add_argument("--output", type=Path, help="the folder to write to, instead of those")
     parser.add_argument("--rounds", type=int, help=f"how often (default: {FULL.rounds})")
     parser.add_argument("--seconds", type=int, help=f"how long each run takes (default: {FULL.seconds:g})")
     options = parser.parse_args(words)
+    options.contestants = options.contestants or ",".join(QUICK_CONTESTANTS if options.quick else CONTESTANTS)
     for option, known in (("workloads", WORKLOADS), ("contestants", CONTESTANTS), ("modes", machine.modes())):
         names = getattr(options, option).split(",")
         unknown = [name for name in names if name not in known]
@@ -94,11 +96,13 @@ def measure_contest(options: argparse.Namespace, command: str) -> int:
         for name in options.modes:
             workloads = [WORKLOADS[workload] for workload in options.workloads]
             runs += contest(arena, present, workloads, machine.modes()[name], plan)
+        contestants = [kind(arena) for kind in present]
         results = Results(
             circumstances(arena, command, f"{medians_of(plan.rounds)}, {plan.seconds:g} s a run."),
-            titles=titles(present),
-            versions={kind.name: kind(arena).version() for kind in present},
-            absent={kind.title: kind.absent() or "" for kind in chosen if kind not in present} | ABSENT,
+            titles=titles(contestants),
+            versions={contestant.name: contestant.version() for contestant in contestants},
+            absent={kind.name: kind.absent() or "" for kind in chosen if kind not in present} | ABSENT,
+            references={one.name: one.line for one in contestants if isinstance(one, Express)},
             runs=runs,
         )
     folder = folder_of(options)
@@ -159,12 +163,12 @@ def medians_of(rounds: int) -> str:
     return "One round" if rounds == 1 else f"Medians of {rounds} interleaved rounds"
 
 
-def titles(present: list[type[Contestant]]) -> dict[str, str]:
+def titles(contestants: Sequence[Contestant]) -> dict[str, str]:
     """Return what modes, workloads and contestants are called in a table."""
     return (
         {mode.name: mode.title for mode in machine.modes().values()}
         | {workload.name: workload.title for workload in WORKLOADS.values()}
-        | {kind.name: kind.title for kind in present}
+        | {contestant.name: contestant.title for contestant in contestants}
     )
 
 

@@ -23,7 +23,7 @@ class Plan:
 
 
 QUICK = Plan(rounds=1, seconds=1, warm_up_s=1)
-FULL = Plan(rounds=5, seconds=4, warm_up_s=3)
+FULL = Plan(rounds=5, seconds=3, warm_up_s=3)
 
 
 def rotated(items: Sequence[T], by: int) -> list[T]:

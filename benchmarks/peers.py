@@ -16,6 +16,7 @@ NODE = _NODE_FOLDER / "bin" / "node"
 _NPM = _NODE_FOLDER / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 _LOCK = FOLDER / "package-lock.json"
 _STAMP = FOLDER / "node_modules" / "stamp"
+_ARM = platform.machine() in {"arm64", "aarch64"}
 
 
 def install() -> None:
@@ -34,6 +35,14 @@ def install() -> None:
 
 def bun() -> Path:
     """Return where Bun is, or would be: not every machine has one."""
-    system = {"darwin": "darwin", "linux": "linux"}.get(sys.platform, sys.platform)
-    processor = {"arm64": "aarch64", "aarch64": "aarch64"}.get(platform.machine(), "x64")
-    return FOLDER / "node_modules" / "@oven" / f"bun-{system}-{processor}" / "bin" / "bun"
+    processor = "aarch64" if _ARM else "x64"
+    return FOLDER / "node_modules" / "@oven" / f"bun-{sys.platform}-{processor}" / "bin" / "bun"
+
+
+def older_node(major: int) -> Path:
+    """Return where npm's Node of an older line is, or would be: not every machine has one.
+
+    It is nodejs.org's own build, as NodeSource's packages are.
+    """
+    processor = "arm64" if _ARM else "x64"
+    return FOLDER / "node_modules" / f"node{major}-{sys.platform}-{processor}" / "bin" / "node"

@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from benchmarks.summary import Cell, Run, summarize
+from benchmarks.summary import USERS_EXPRESS, Cell, Run, summarize
 
-_HEAD = "| | requests/s | times Express | p50 ms | p99 ms | p99, times Express | CPU µs a request | memory MiB |"
-_RULE = "|---|--:|--:|--:|--:|--:|--:|--:|"
+# Whose ratios to each Express are worth a table of their own.
+_OURS = "database-proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +32,15 @@ class Results:
     """Everything that one contest has measured.
 
     `titles` has a line for each mode, workload and contestant by name;
-    `absent` says who did not take part and why.
+    `absent` says who did not take part and why; `references` are those whom
+    everybody is held to, by name: the Node of each Express.
     """
 
     circumstances: Circumstances
     titles: Mapping[str, str]
     versions: Mapping[str, str]
     absent: Mapping[str, str]
+    references: Mapping[str, str]
     runs: Sequence[Run] = field(default_factory=list)
 
     def modes(self) -> list[str]:
@@ -54,6 +56,14 @@ class Results:
         ran = {run.contestant for run in self.runs}
         return [name for name in self.titles if name in ran]
 
+    def reference(self) -> str | None:
+        """Return whom a single column of ratios is about: what users have, else the first there is."""
+        return USERS_EXPRESS if USERS_EXPRESS in self.references else next(iter(self.references), None)
+
+    def cells(self) -> dict[tuple[str, str, str], Cell]:
+        """Return a cell for each mode, workload and contestant."""
+        return summarize(self.runs, list(self.references))
+
     def errors(self) -> list[Run]:
         """Return the runs in which not every answer was a good one."""
         return [run for run in self.runs if run.sample.load.errors]
@@ -61,23 +71,16 @@ class Results:
 
 def to_markdown(results: Results, plot: str | None = None) -> list[str]:
     """Lay the contest out in tables; `plot` is the file of the picture."""
-    cells = summarize(results.runs)
+    cells = results.cells()
     lines = results.circumstances.to_markdown()
     if plot:
         lines += [f"![Requests a second of each contestant in each workload]({plot})", ""]
     for run in results.errors():
         lines += [f"**{run.contestant}, {run.workload}, round {run.round}: {run.sample.load.errors} errors.**", ""]
     for mode in results.modes():
-        lines += [f"### {results.titles[mode]}", "", *_headline(results, mode, cells), ""]
+        lines += [f"### {results.titles[mode]}", "", *_headline(results, mode, cells), *_ours(results, mode, cells)]
         for workload in results.workloads():
-            lines += [f"**{workload}**: {results.titles[workload]}", "", _HEAD, _RULE]
-            lines += [
-                _row(results.titles[contestant], cells[mode, workload, contestant])
-                for contestant in results.contestants()
-                if (mode, workload, contestant) in cells
-            ]
-            lines += [f"| {name} | {reason} | | | | | | |" for name, reason in results.absent.items()]
-            lines.append("")
+            lines += [f"**{workload}**: {results.titles[workload]}", "", *_detail(results, mode, workload, cells), ""]
     versions = [f"- {results.titles[name]}: {version}" for name, version in results.versions.items()]
     return [*lines, "### Versions", "", *versions]
 
@@ -108,23 +111,70 @@ def _marks(name: str) -> tuple[str, str]:
 
 
 def _headline(results: Results, mode: str, cells: Mapping[tuple[str, str, str], Cell]) -> list[str]:
-    """Return the ratios of all workloads side by side."""
-    workloads = results.workloads()
-    lines = [f"| requests/s, times Express | {' | '.join(workloads)} |", f"|---|{'--:|' * len(workloads)}"]
-    for contestant in results.contestants():
-        ratios = (cells.get((mode, workload, contestant)) for workload in workloads)
-        texts = ("-" if cell is None else _times(cell.ratio) for cell in ratios)
-        lines.append(f"| {results.titles[contestant]} | {' | '.join(texts)} |")
-    return lines
+    """Return the ratios of all workloads side by side, to the Express that users have."""
+    reference = results.reference()
+    if reference is None:
+        return []
+    rows = {
+        results.titles[contestant]: [
+            cells[mode, workload, contestant].ratios[reference] if (mode, workload, contestant) in cells else None
+            for workload in results.workloads()
+        ]
+        for contestant in results.contestants()
+    }
+    return _ratios(f"requests/s, times Express on {results.references[reference]}", results.workloads(), rows)
 
 
-def _row(title: str, cell: Cell) -> str:
+def _ours(results: Results, mode: str, cells: Mapping[tuple[str, str, str], Cell]) -> list[str]:
+    """Return the gateway's ratios to every Express, where there are several."""
+    if len(results.references) < 2 or _OURS not in results.contestants():
+        return []
+    rows = {
+        f"times Express on {line}": [
+            cells[mode, workload, _OURS].ratios[name] if (mode, workload, _OURS) in cells else None
+            for workload in results.workloads()
+        ]
+        for name, line in results.references.items()
+    }
+    return _ratios(f"{results.titles[_OURS]}, requests/s", results.workloads(), rows)
+
+
+def _ratios(title: str, workloads: Sequence[str], rows: Mapping[str, Sequence[float | None]]) -> list[str]:
+    head = [f"| {title} | {' | '.join(workloads)} |", f"|---|{'--:|' * len(workloads)}"]
+    return [*head, *(f"| {name} | {' | '.join(map(_times, ratios))} |" for name, ratios in rows.items()), ""]
+
+
+def _detail(results: Results, mode: str, workload: str, cells: Mapping[tuple[str, str, str], Cell]) -> list[str]:
+    """Return everything about one workload, a contestant a row."""
+    reference = results.reference()
+    columns = [
+        "requests/s",
+        *(f"times {line}" for line in results.references.values()),
+        "p50 ms",
+        "p99 ms",
+        *([] if reference is None else [f"p99, times {results.references[reference]}"]),
+        "CPU µs a request",
+        "memory MiB",
+    ]
+    return [
+        f"| | {' | '.join(columns)} |",
+        f"|---|{'--:|' * len(columns)}",
+        *(
+            _row(results.titles[contestant], cells[mode, workload, contestant], reference)
+            for contestant in results.contestants()
+            if (mode, workload, contestant) in cells
+        ),
+        *(f"| {name} | {reason} |{' |' * (len(columns) - 1)}" for name, reason in results.absent.items()),
+    ]
+
+
+def _row(title: str, cell: Cell, reference: str | None) -> str:
     values = [
         f"{cell.rate:,.0f}",
-        _times(cell.ratio),
+        *map(_times, cell.ratios.values()),
         f"{cell.p50_ms:.2f}",
         f"{cell.p99_ms:.2f}",
-        _times(cell.p99_ratio),
+        *([] if reference is None else [_times(cell.p99_ratios[reference])]),
         "-" if cell.cpu_us is None else f"{cell.cpu_us:,.0f}",
         "-" if cell.memory_mib is None else f"{cell.memory_mib:.0f}",
     ]

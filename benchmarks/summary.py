@@ -1,13 +1,14 @@
 """Numbers of several rounds → one: medians, and ratios taken within a round, so that a slow minute harms nobody."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.contestants import Sample
 
-# Everything is held to what users have.
-REFERENCE = "express"
+# What users have, as far as can be told: the proxy before this one was written in November 2025 and names no Node.
+# Node 24 had been LTS for a few weeks then, Node 22 for a year; older ones are no quicker.
+USERS_EXPRESS = "express-node22"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,28 +26,30 @@ class Run:
 class Cell:
     """A contestant's medians in one workload and mode. None where there is nothing to tell.
 
-    `ratio` is requests a second over the reference's, `p99_ratio` the 99th
-    percentile's latency over the reference's: each the median of the rounds'
-    own ratios. `cpu_us` is processor time for one request, `memory_mib` what
-    is resident after a run, all processes together.
+    `ratios` are requests a second over each reference's, by its name, `p99_ratios`
+    the 99th percentile's latency over each reference's: each the median of the
+    rounds' own ratios. `cpu_us` is processor time for one request, `memory_mib`
+    what is resident after a run, all processes together.
     """
 
     rate: float
-    ratio: float | None
+    ratios: Mapping[str, float | None]
     p50_ms: float
     p99_ms: float
-    p99_ratio: float | None
+    p99_ratios: Mapping[str, float | None]
     cpu_us: float | None
     memory_mib: float | None
 
 
-def summarize(runs: Iterable[Run]) -> dict[tuple[str, str, str], Cell]:
-    """Return a cell for each mode, workload and contestant."""
+def summarize(runs: Iterable[Run], references: Sequence[str]) -> dict[tuple[str, str, str], Cell]:
+    """Return a cell for each mode, workload and contestant, held to each of the references."""
     grouped: dict[tuple[str, str, str], list[Run]] = {}
     for run in runs:
         grouped.setdefault((run.mode, run.workload, run.contestant), []).append(run)
     return {
-        (mode, workload, contestant): _cell(group, grouped.get((mode, workload, REFERENCE), []))
+        (mode, workload, contestant): _cell(
+            group, {name: grouped.get((mode, workload, name), []) for name in references}
+        )
         for (mode, workload, contestant), group in grouped.items()
     }
 
@@ -56,10 +59,9 @@ def rate_of(sample: Sample) -> float:
     return sample.load.requests / sample.load.seconds
 
 
-def _cell(group: list[Run], reference: list[Run]) -> Cell:
+def _cell(group: list[Run], references: Mapping[str, list[Run]]) -> Cell:
     samples = [run.sample for run in group]
-    beside = {run.round: run.sample for run in reference}
-    pairs = [(run.sample, beside[run.round]) for run in group if run.round in beside]
+    pairs = {name: _same_rounds(group, reference) for name, reference in references.items()}
     cpu_us = [
         sample.cpu_s * 1e6 / sample.load.requests
         for sample in samples
@@ -68,13 +70,25 @@ def _cell(group: list[Run], reference: list[Run]) -> Cell:
     memory = [sample.memory_bytes / 2**20 for sample in samples if sample.memory_bytes is not None]
     return Cell(
         rate=median(map(rate_of, samples)),
-        ratio=_median([rate_of(one) / rate_of(other) for one, other in pairs if rate_of(other)]),
+        ratios={
+            name: _median([rate_of(one) / rate_of(other) for one, other in both if rate_of(other)])
+            for name, both in pairs.items()
+        },
         p50_ms=median(sample.load.p50_ms for sample in samples),
         p99_ms=median(sample.load.p99_ms for sample in samples),
-        p99_ratio=_median([one.load.p99_ms / other.load.p99_ms for one, other in pairs if other.load.p99_ms]),
+        p99_ratios={
+            name: _median([one.load.p99_ms / other.load.p99_ms for one, other in both if other.load.p99_ms])
+            for name, both in pairs.items()
+        },
         cpu_us=_median(cpu_us),
         memory_mib=_median(memory),
     )
+
+
+def _same_rounds(group: list[Run], reference: list[Run]) -> list[tuple[Sample, Sample]]:
+    """Pair each run with the reference's of the same round."""
+    beside = {run.round: run.sample for run in reference}
+    return [(run.sample, beside[run.round]) for run in group if run.round in beside]
 
 
 def _median(values: list[float]) -> float | None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from benchmarks.__main__ import is_whole, parse_arguments
-from benchmarks.contestants import Sample
+from benchmarks.contestants import CONTESTANTS, Sample
 from benchmarks.contestants.over_http import compare
 from benchmarks.contestants.pgbench import read_log
 from benchmarks.load import Load, Request, parse_load, percentile
@@ -16,7 +16,7 @@ from benchmarks.measure import rotated
 from benchmarks.plot import to_svg
 from benchmarks.processes import BenchFailed
 from benchmarks.report import Circumstances, Results, put_into, section, to_json, to_markdown
-from benchmarks.summary import Run, summarize
+from benchmarks.summary import USERS_EXPRESS, Run, summarize
 from benchmarks.workloads import WORKLOADS
 
 PGBENCH = """\
@@ -41,10 +41,19 @@ def run(contestant: str, rate: float, number: int = 1, **more: Any) -> Run:
 
 
 def results(*runs: Run) -> Results:
-    """Make the results of a contest."""
-    titles = {"one": "One process", "W1": "a point read", "database-proxy": "**database-proxy**", "express": "Express"}
+    """Make the results of a contest, in which everybody is held to each Express that ran."""
+    titles = {
+        "one": "One process",
+        "W1": "a point read",
+        "database-proxy": "**database-proxy**",
+        "express-node18": "Express, Node 18",
+        "express-node22": "Express, Node 22",
+        "express": "Express, Node 24",
+    }
     circumstances = Circumstances("2025-11-21", "./run bench", {"cores": "2"}, "One round.")
-    return Results(circumstances, titles, {}, {"PostgREST": "no"}, runs)
+    ran = {run.contestant for run in runs}
+    references = {name: title[-7:] for name, title in titles.items() if name.startswith("express") and name in ran}
+    return Results(circumstances, titles, {}, {"PostgREST": "no"}, references, runs)
 
 
 def test_a_generator_is_read_by_its_last_line() -> None:
@@ -110,21 +119,23 @@ def test_ratios_are_taken_within_a_round() -> None:
         for number, pair in enumerate(rounds)
         for name, rate in zip(("database-proxy", "express"), pair, strict=True)
     ]
-    cell = summarize(runs)["one", "W1", "database-proxy"]
-    assert (cell.rate, cell.ratio) == (300, 3.0)
+    cell = summarize(runs, ["express"])["one", "W1", "database-proxy"]
+    assert (cell.rate, cell.ratios) == (300, {"express": 3.0})
 
 
 def test_a_cell_counts_processor_time_for_one_request() -> None:
     """One second of processor time for 200 requests is 5,000 µs each."""
-    cell = summarize([run("express", 100)])["one", "W1", "express"]
-    assert (cell.cpu_us, cell.memory_mib, cell.ratio, cell.p99_ratio) == (5000, 50, 1.0, 1.0)
+    cell = summarize([run("express", 100)], ["express"])["one", "W1", "express"]
+    assert (cell.cpu_us, cell.memory_mib) == (5000, 50)
+    assert (cell.ratios, cell.p99_ratios) == ({"express": 1.0}, {"express": 1.0})
 
 
 def test_what_was_not_measured_is_left_open() -> None:
-    """Without Express there is no ratio, and pgbench has no memory to tell."""
+    """Without a reference's run there is no ratio to it, and pgbench has no memory to tell."""
     only = replace(run("pgbench", 100), sample=Sample(Load(200, 0, 2.0, 1.0, 2.0), None, None))
-    cell = summarize([only])["one", "W1", "pgbench"]
-    assert (cell.ratio, cell.p99_ratio, cell.cpu_us, cell.memory_mib) == (None, None, None, None)
+    cell = summarize([only], ["express"])["one", "W1", "pgbench"]
+    assert (cell.ratios, cell.p99_ratios) == ({"express": None}, {"express": None})
+    assert (cell.cpu_us, cell.memory_mib) == (None, None)
 
 
 def test_table_has_a_row_for_each_contestant_and_for_who_is_absent() -> None:
@@ -132,16 +143,49 @@ def test_table_has_a_row_for_each_contestant_and_for_who_is_absent() -> None:
     lines = to_markdown(results(run("express", 100), run("database-proxy", 450, p99_ms=1.0)), "results.svg")
     rows = [line for line in lines if line.startswith("| ")]
     assert rows == [
-        "| requests/s, times Express | W1 |",
+        "| requests/s, times Express on Node 24 | W1 |",
         "| **database-proxy** | 4.50 |",
-        "| Express | 1.00 |",
-        "| | requests/s | times Express | p50 ms | p99 ms | p99, times Express | CPU µs a request | memory MiB |",
+        "| Express, Node 24 | 1.00 |",
+        "| | requests/s | times Node 24 | p50 ms | p99 ms | p99, times Node 24 | CPU µs a request | memory MiB |",
         "| **database-proxy** | 450 | 4.50 | 0.50 | 1.00 | 0.50 | 1,111 | 50 |",
-        "| Express | 100 | 1.00 | 1.00 | 2.00 | 1.00 | 5,000 | 50 |",
+        "| Express, Node 24 | 100 | 1.00 | 1.00 | 2.00 | 1.00 | 5,000 | 50 |",
         "| PostgREST | no | | | | | | |",
     ]
     assert lines[0] == "Made on 2025-11-21 by `./run bench`. One round."
     assert not any("errors" in line for line in lines)
+
+
+def test_every_express_is_held_to() -> None:
+    """Of several, the one that users have is what the summary is about; each row is held to each."""
+    nodes = [run("express-node18", 90), run("express-node22", 100, p99_ms=4.0), run("express", 300)]
+    lines = to_markdown(results(*nodes, run("database-proxy", 450)))
+    rows = [line for line in lines if line.startswith("| ") and "PostgREST" not in line]
+    times = "times Node 18 | times Node 22 | times Node 24"
+    assert rows == [
+        "| requests/s, times Express on Node 22 | W1 |",
+        "| **database-proxy** | 4.50 |",
+        "| Express, Node 18 | 0.90 |",
+        "| Express, Node 22 | 1.00 |",
+        "| Express, Node 24 | 3.00 |",
+        "| **database-proxy**, requests/s | W1 |",
+        "| times Express on Node 18 | 5.00 |",
+        "| times Express on Node 22 | 4.50 |",
+        "| times Express on Node 24 | 1.50 |",
+        f"| | requests/s | {times} | p50 ms | p99 ms | p99, times Node 22 | CPU µs a request | memory MiB |",
+        "| **database-proxy** | 450 | 5.00 | 4.50 | 1.50 | 1.00 | 2.00 | 0.50 | 1,111 | 50 |",
+        "| Express, Node 18 | 90 | 1.00 | 0.90 | 0.30 | 1.00 | 2.00 | 0.50 | 5,556 | 50 |",
+        "| Express, Node 22 | 100 | 1.11 | 1.00 | 0.33 | 2.00 | 4.00 | 1.00 | 5,000 | 50 |",
+        "| Express, Node 24 | 300 | 3.33 | 3.00 | 1.00 | 1.00 | 2.00 | 0.50 | 1,667 | 50 |",
+    ]
+
+
+def test_without_an_express_there_are_no_ratios() -> None:
+    """The gateway alone is held to nobody: its table has the numbers, its picture a bar."""
+    alone = results(run("database-proxy", 450))
+    head, row = (line for line in to_markdown(alone) if line.startswith("| ") and "PostgREST" not in line)
+    assert head == "| | requests/s | p50 ms | p99 ms | CPU µs a request | memory MiB |"
+    assert row == "| **database-proxy** | 450 | 1.00 | 2.00 | 1,111 | 50 |"
+    assert "450, 2.0 ms" in to_svg(alone)
 
 
 def test_errors_are_told_in_the_page() -> None:
@@ -200,6 +244,12 @@ def test_pgbench_runs_the_same_statement() -> None:
     assert WORKLOADS["W3"].pgbench_script() == (
         "\\set id random(1, 10000)\nUPDATE counters SET hits = hits + 1 WHERE id = :id;\n"
     )
+
+
+def test_a_short_contest_has_fewer_contestants() -> None:
+    """Unless it is told which; the Express that users have, and the newest, are among them."""
+    assert {"database-proxy", USERS_EXPRESS, "express"} < set(parse_arguments(["--quick"]).contestants) < {*CONTESTANTS}
+    assert parse_arguments(["--quick", "--contestants", "bun"]).contestants == ["bun"]
 
 
 @pytest.mark.parametrize(
