@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.python_build import is_optimised  # both belong to the checkout
+
 
 def _cores() -> tuple[int, ...]:
     if hasattr(os, "sched_getaffinity"):
@@ -64,7 +66,8 @@ def facts() -> dict[str, str]:
         "processor": _processor(),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "load average before": f"{_LOAD_AVERAGE:.1f}",
-        "Python": f"{platform.python_version()} ({platform.python_compiler()})",
+        "Python": f"{platform.python_version()} ({platform.python_compiler()}), "
+        f"{'an' if is_optimised() else 'not an'} optimised build",
     }
 
 

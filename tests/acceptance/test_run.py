@@ -148,6 +148,21 @@ def test_a_python_too_old_is_passed_over(checkout: Path, bare_path: Path) -> Non
     assert _run(checkout, "--help", env=_without_python(bare_path)).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("builds", "chosen"),
+    [(("plain", "optimised"), 1), (("plain", "plain"), 0), (("optimised", "optimised"), 0), (("", "plain"), 1)],
+)
+def test_an_optimised_python_is_preferred(
+    checkout: Path, bare_path: Path, builds: tuple[str, str], chosen: int
+) -> None:
+    """Of those that can make an environment, the first that was built so, also behind another; else the first."""
+    for name, build in zip(("python3.14", "python3.11"), builds, strict=True):
+        asked = f'case "$*" in *python_build.py) echo {build} ;;'
+        _script(bare_path / name, f'{asked} *) echo {name} starts >&2; exec {BASE_PYTHON} "$@" ;; esac')
+    shown = _run(checkout, "--help", env=_without_python(bare_path))
+    assert (shown.returncode, shown.stderr) == (0, f"{('python3.14', 'python3.11')[chosen]} starts\n")
+
+
 def test_uv_is_asked_for_a_python(checkout: Path, bare_path: Path) -> None:
     """Where there is only uv, it puts a Python into the checkout and nowhere else."""
     _script(
