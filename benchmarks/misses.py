@@ -31,7 +31,7 @@ from proxy.policy.document import parse_policy
 from proxy.policy.model import TableName
 from proxy.vetter.vetter import Vetter
 from proxy.vetting import vet
-from proxy.vetting.cache import Key, VerdictCache, key_of
+from proxy.vetting.cache import Key, VerdictCache
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Verdict
 
@@ -176,7 +176,7 @@ def vet_here(sql: str) -> Verdict:
 
 def key(sql: str) -> Key:
     """Return a text's key, as a request has it made."""
-    return key_of(sql, POLICY.digest, "default", CATALOG.version)
+    return sql, POLICY.digest, "default", CATALOG.version
 
 
 class Connection:

@@ -23,6 +23,7 @@ from proxy.authentication import Authentication
 from proxy.database.pools import Server
 from proxy.database.reader import login_of
 from proxy.errors import Refusal
+from proxy.fast_path import FastPath
 from proxy.gateway import Gateway
 from proxy.settings import Settings
 from proxy.telemetry import events, metrics
@@ -34,12 +35,18 @@ from proxy.verdicts import Verdicts
 from proxy.vetter.vetter import Vetter
 from proxy.wire.caller import AsgiCaller
 from proxy.wire.head import Head, Receive
-from proxy.wire.protocol import Answer
+from proxy.wire.protocol import Answer, Take
+from proxy.wire.request_ids import new_request_id
 from proxy.wire.response import Response, Send, render_refusal
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
+
+
+def request_id_of(scope: Scope) -> str:
+    """Return the caller's own id for a request, or a new one."""
+    return Head(scope["headers"]).request_id or new_request_id()
 
 
 class QueryRoute:
@@ -50,10 +57,7 @@ class QueryRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, unless its caller is gone."""
-        head = Head(scope["headers"])
-        response = await self._gateway.answer(AsgiCaller(head, receive))
-        if response is not None:
-            await response.send(send, head.request_id)
+        await self._gateway.answer(AsgiCaller(Head(scope["headers"]), receive, send))
 
 
 class HealthRoute:
@@ -70,7 +74,7 @@ class HealthRoute:
             "database": "connected" if connected else "disconnected",
         }
         response = Response(200 if connected else 503, orjson.dumps(document))
-        await response.send(send, Head(scope["headers"]).request_id, with_body=scope["method"] != "HEAD")
+        await response.send(send, request_id_of(scope), with_body=scope["method"] != "HEAD")
 
 
 class Front:
@@ -99,17 +103,17 @@ class Front:
 async def _refuse_route(request: Request, exc: Exception) -> StarletteResponse:
     """Answer what no route takes; `Allow` says what a path does take (RFC 9110 §15.5.6)."""
     assert isinstance(exc, HTTPException)  # noqa: S101 - that is what this handler is registered for
-    head = Head(request.scope["headers"])
-    record = Record(head.request_id, perf_counter())
+    request_id = request_id_of(request.scope)
+    record = Record(request_id, perf_counter())
     allow = (exc.headers or {}).get("Allow")
     if allow is None:
         refusal = Refusal("not-found", "there is nothing at this path", hint="Send statements to `POST /query`.")
     else:
         refusal = Refusal("method-not-allowed", "this path does not take this method", hint=f"It takes {allow}.")
-    response = render_refusal(refusal, head.request_id, ((b"allow", allow.encode()),) if allow else ())
+    response = render_refusal(refusal, request_id, ((b"allow", allow.encode()),) if allow else ())
     record.error, record.status, record.bytes_out = refusal.error, response.status, len(response.body)
     events.request_served(record)
-    return _Sent(response, head.request_id)
+    return _Sent(response, request_id)
 
 
 class _Sent(StarletteResponse):
@@ -148,10 +152,11 @@ def _json(status: int, document: dict[str, Any]) -> StarletteResponse:
 
 @dataclass(frozen=True, slots=True)
 class Applications:
-    """The two applications of one process, the hot route's short way in, and what a SIGHUP does to them."""
+    """The two applications of one process, the hot route's two ways in, and what a SIGHUP does to them."""
 
     public: Application
     answer: Answer
+    take: Take
     admin: Application
     reload: Callable[[], None]
 
@@ -163,8 +168,10 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
     tenants = Tenants(folder, server, login_of(settings.control_url), workers=settings.workers)
     authentication = Authentication(settings, _report_control, _report_keys)
     vetter = Vetter()
-    gateway = Gateway(
-        authentication.authenticate, tenants, Verdicts(vetter.judge), max_request_bytes=settings.max_request_bytes
+    verdicts, max_request_bytes = Verdicts(vetter.judge), settings.max_request_bytes
+    gateway = Gateway(authentication.authenticate, tenants.by_name, verdicts, max_request_bytes=max_request_bytes)
+    fast_path = FastPath(
+        gateway, authentication.authenticate_at_once, tenants.by_name, verdicts, max_request_bytes=max_request_bytes
     )
     health = Health(tenants.probes)
 
@@ -184,7 +191,11 @@ def create_applications(settings: Settings, folder: PolicyFolder) -> Application
         return [*authentication.problems(), *vetter.problems()]
 
     return Applications(
-        Front(gateway, health, lifespan), gateway.answer, create_admin(health, problems), tenants.reload
+        Front(gateway, health, lifespan),
+        gateway.answer,
+        fast_path.take,
+        create_admin(health, problems),
+        tenants.reload,
     )
 
 

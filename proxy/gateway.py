@@ -20,7 +20,7 @@ from proxy.tenants.tenant import Tenant
 from proxy.verdicts import Verdicts
 from proxy.vetting.verdict import Allowed, Denied
 from proxy.wire.caller import Caller
-from proxy.wire.head import ClientGone, Head
+from proxy.wire.head import ClientGone
 from proxy.wire.query import Query, parse_query
 from proxy.wire.response import Response, render_refusal, render_result
 from proxy.wire.statuses import meaning_of, refusal_of
@@ -51,22 +51,45 @@ class Gateway:
 
     async def query(self, caller: Caller, record: Record) -> Response:
         """Serve one `POST /query`. Raises Refusal, StatementFailed and ClientGone."""
-        principal = await self._identify(caller.head, record)
-        tenant = self._find_tenant(principal)
+        principal = await self._authenticate(caller.head.token()[0], time())
+        record.tenant, record.role, record.credential_id = principal.tenant, principal.role, principal.credential_id
+        tenant = self._tenants.get(principal.tenant)
+        if tenant is None:
+            raise Refusal("tenant-unknown", "there is no policy for the token's tenant", hint=_ASK_OWNER)
         with tenant.admitted():
-            query = await self._read(caller)
+            caller.head.check_body(self._max_request_bytes)
+            query = parse_query(await caller.read_body(self._max_request_bytes))
             with caller.present():
                 allowed = await self._vet(tenant, principal, query, record)
-                result = await self._execute(tenant, principal, allowed, query, record)
-        record.rows = result.row_count
+                execution = tenant.execution(allowed, query, principal)
+                note_verdict(allowed, record)
+                result = await self.conclude(execution.run(), tenant, allowed, query, record)
         return await render_result(result)
 
-    async def answer(self, caller: Caller) -> Response | None:
-        """Serve one `POST /query`, whatever comes of it, and tell of it. None: the caller is gone."""
-        record = Record(caller.head.request_id, perf_counter())
+    async def conclude(
+        self, execution: Awaitable[Result], tenant: Tenant, allowed: Allowed, query: Query, record: Record
+    ) -> Result:
+        """Return what a statement gave, and note what became of it. Raises as `query` does."""
+        try:
+            result = await execution
+        except StatementFailed as failed:
+            tenant.hear_of(failed)
+            if allowed.sql != query.sql:
+                failed.position = None  # it counts in the text that ran, which the caller never saw
+            raise
+        note_result(allowed, result, record)
+        return result
+
+    async def answer(self, caller: Caller) -> None:
+        """Serve one `POST /query`, whatever comes of it: tell of it, and respond unless the caller is gone."""
+        record = Record(caller.request_id, perf_counter())
+        await self.see_through(caller, record, self.query(caller, record))
+
+    async def see_through(self, caller: Caller, record: Record, query: Awaitable[Response]) -> None:
+        """Wait for what is left of a query, and answer it, whatever comes of it."""
         response: Response | None = None
         try:
-            response = await self.query(caller, record)
+            response = await query
         except Refusal as refusal:
             response = _refuse(refusal, record)
         except StatementFailed as failed:
@@ -77,28 +100,14 @@ class Gateway:
             # The server stops, and this request has outlasted its patience.
             response = _refuse(_stopping(record), record)
         except Exception as exc:  # noqa: BLE001 - the caller gets an answer even to our own bug
-            events.internal_error(exc, caller.head.request_id)
+            events.internal_error(exc, caller.request_id)
             response = _refuse(_bug(record), record)
         if response is not None:
             record.status, record.bytes_out = response.status, len(response.body)
         record.duration_ms = (perf_counter() - record.started_s) * 1000
         events.request_served(record)
-        return response
-
-    async def _identify(self, head: Head, record: Record) -> Principal:
-        principal = await self._authenticate(head.token(), time())
-        record.tenant, record.role, record.credential_id = principal.tenant, principal.role, principal.credential_id
-        return principal
-
-    def _find_tenant(self, principal: Principal) -> Tenant:
-        tenant = self._tenants.get(principal.tenant)
-        if tenant is None:
-            raise Refusal("tenant-unknown", "there is no policy for the token's tenant", hint=_ASK_OWNER)
-        return tenant
-
-    async def _read(self, caller: Caller) -> Query:
-        caller.head.check_body(self._max_request_bytes)
-        return parse_query(await caller.read_body(self._max_request_bytes))
+        if response is not None:
+            await caller.respond(response)
 
     async def _vet(self, tenant: Tenant, principal: Principal, query: Query, record: Record) -> Allowed:
         """Judge the statement. Raises Refusal `statement-denied`."""
@@ -109,14 +118,11 @@ class Gateway:
             newer = await tenant.doubt_catalog()
             if newer.version != catalog.version:
                 verdict = await self._verdicts.of(tenant, principal.role, query.sql, newer, record)
-        record.fingerprint = verdict.fingerprint or None
         match verdict:
-            case Allowed(command=command, observed=observed):
-                record.command, record.verdict = command, "observed" if observed else "allowed"
-                record.rule = observed.rule if observed else None
+            case Allowed():
                 return verdict
             case Denied():
-                record.verdict = "denied"
+                record.fingerprint, record.verdict = verdict.fingerprint or None, "denied"
                 if verdict.syntax and (fault := await tenant.syntax_fault(query.sql)):
                     # Not a matter of rights: PostgreSQL cannot read it either.
                     raise fault
@@ -124,20 +130,21 @@ class Gateway:
             case _:
                 assert_never(verdict)
 
-    async def _execute(
-        self, tenant: Tenant, principal: Principal, allowed: Allowed, query: Query, record: Record
-    ) -> Result:
-        if allowed.may_write:
-            record.applied = "unknown"
-        try:
-            result = await tenant.execute(allowed, query, principal)
-        except StatementFailed as failed:
-            if allowed.sql != query.sql:
-                failed.position = None  # it counts in the text that ran, which the caller never saw
-            raise
-        if allowed.writes:
-            record.applied = "yes"
-        return result
+
+def note_verdict(allowed: Allowed, record: Record) -> None:
+    """Note what is about to run, and that it may be applied from now on."""
+    record.fingerprint, record.command, record.verdict = allowed.fingerprint, allowed.command, "allowed"
+    if allowed.observed is not None:
+        record.verdict, record.rule = "observed", allowed.observed.rule
+    if allowed.may_write:
+        record.applied = "unknown"
+
+
+def note_result(allowed: Allowed, result: Result, record: Record) -> None:
+    """Note that it ran."""
+    if allowed.writes:
+        record.applied = "yes"
+    record.rows = result.row_count
 
 
 def _refuse(refusal: Refusal, record: Record) -> Response:

@@ -23,7 +23,8 @@ from proxy.settings import Listen, Settings, TcpListen, UnixListen
 from proxy.supervisor import Supervisor
 from proxy.telemetry import events, lines, metrics
 from proxy.tenants.folder import PolicyFolder
-from proxy.wire.protocol import Answer, HttpProtocol
+from proxy.wire.outbox import Outbox
+from proxy.wire.protocol import Answer, HttpProtocol, Take
 
 BACKLOG = 2_048
 # In-flight requests are given this long to finish.
@@ -75,12 +76,14 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_server(app: object, answer: Answer | None = None, *, lifespan: bool) -> uvicorn.Server:
-    """Make a server of an application; `answer` answers `POST /query` without ASGI in between."""
+def make_server(
+    app: object, answer: Answer | None = None, take: Take | None = None, *, lifespan: bool
+) -> uvicorn.Server:
+    """Make a server of an application; `take` and `answer` answer `POST /query` without ASGI in between."""
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]
         loop="uvloop",
-        http=partial(HttpProtocol, answer=answer),  # type: ignore[arg-type]  # called, never subclassed
+        http=partial(HttpProtocol, outbox=Outbox(), answer=answer, take=take),  # type: ignore[arg-type]  # called, never subclassed
         ws="none",
         lifespan="on" if lifespan else "off",
         log_config=None,
@@ -97,7 +100,7 @@ class Service:
     """Both applications on their sockets, in the running loop."""
 
     def __init__(self, applications: Applications, public: socket.socket, admin: socket.socket) -> None:
-        self._public = make_server(applications.public, applications.answer, lifespan=True)
+        self._public = make_server(applications.public, applications.answer, applications.take, lifespan=True)
         self._admin = make_server(applications.admin, lifespan=False)
         self._sockets = (public, admin)
 

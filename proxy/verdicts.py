@@ -1,8 +1,8 @@
 """A statement's verdict: known from before, or reached now.
 
-`Verdicts.of` is the one door. The way of a text that is new, everything that
-has to happen before a verdict may be kept, stands in `Verdicts._reach` and
-nowhere else. It is gone once, however many ask for the same text at the same
+`Verdicts.of` is the one door, and `allowed` a look through it. The way of a text
+that is new, everything that has to happen before a verdict may be kept, stands
+in `Verdicts._reach` and nowhere else. It is gone once, however many ask for the same text at the same
 time, and it ends when the last of them has gone away.
 """
 
@@ -16,7 +16,7 @@ from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
 from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
-from proxy.vetting.cache import Key, VerdictCache, key_of
+from proxy.vetting.cache import Key, VerdictCache
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Denied, Verdict
 
@@ -54,9 +54,20 @@ class Verdicts:
         self._failures: Expiring[Key, Denied] = Expiring(FAILURE_S)
         self._misses: dict[Key, _Miss] = {}
 
+    def allowed(self, tenant: Tenant, role: str, sql: str) -> Allowed | None:
+        """Return the verdict on a text, for a role of the tenant's policy, if it was allowed before; None: see `of`."""
+        catalog = tenant.fresh_catalog()
+        if catalog is None:
+            return None
+        verdict = self._cache.get((sql, tenant.policy.digest, role, catalog.version))
+        if not isinstance(verdict, Allowed):
+            return None
+        metrics.count_verdict(known=True)
+        return verdict
+
     async def of(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
-        """Return the verdict on a text, for a role of the tenant's policy. Raises as `Tenant.second_read` does."""
-        key = key_of(sql, tenant.policy.digest, role, catalog.version)
+        """Return the verdict on a text, reached now if need be. Raises as `Tenant.second_read` does."""
+        key = (sql, tenant.policy.digest, role, catalog.version)
         verdict = self._cache.get(key) or self._failures.get(key, monotonic())
         metrics.count_verdict(known=verdict is not None)
         if verdict is None:

@@ -4,21 +4,26 @@ WAITING_PER_CONNECTION = 16
 
 
 class Queue:
-    """Counts the requests that are inside; `enter` says whether one more may come in."""
+    """Counts the requests that are `inside`, each for as long as its `with` block lasts.
 
-    __slots__ = ("_inside", "_limit")
+    `limit` is the most there may be: whoever enters looks first whether it is `full`.
+    """
+
+    __slots__ = ("inside", "limit")
 
     def __init__(self, connections: int) -> None:
-        self._limit = connections * (1 + WAITING_PER_CONNECTION)
-        self._inside = 0
+        self.limit = connections * (1 + WAITING_PER_CONNECTION)
+        self.inside = 0
 
-    def enter(self) -> bool:
-        """Count one in and return True, or return False where it is full. Who enters leaves, whatever happens."""
-        if self._inside >= self._limit:
-            return False
-        self._inside += 1
-        return True
+    @property
+    def full(self) -> bool:
+        """Say whether nobody else may come in now."""
+        return self.inside >= self.limit
 
-    def leave(self) -> None:
+    def __enter__(self) -> None:
+        """Count one in."""
+        self.inside += 1
+
+    def __exit__(self, *_: object) -> None:
         """Count one out."""
-        self._inside -= 1
+        self.inside -= 1

@@ -24,3 +24,7 @@ class Rate:
             self._left -= 1.0
             return 0.0
         return (1.0 - self._left) / self._per_s
+
+    def give_back(self) -> None:
+        """Put back what was taken for nothing."""
+        self._left += 1.0

@@ -8,9 +8,7 @@ it rolled back; only a connection lost after a write went out is `unknown`.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -18,105 +16,283 @@ import asyncpg
 from proxy.database import faults, prelude
 from proxy.database.pools import TenantPool
 from proxy.database.results import Result
-from proxy.database.session import Session, Statement
+from proxy.database.session import Sent, Session, Statement
 from proxy.database.values import bind
 from proxy.errors import Applied, Refusal, StatementFailed
 from proxy.vetting.verdict import Allowed
 
 # PostgreSQL's own clock ends a statement at the policy's limit; the gateway's comes in this much later.
-_AFTER_ITS_CLOCK_S: Final = 0.5
+_AFTER_ITS_CLOCK_MS: Final = 500
 # A plan that no longer fits its tables, or whose parameters' types have changed.
 _STALE: Final = ("0A000", "26000", "42")
 
 
-@dataclass(slots=True)
-class _Job:
-    """One statement under way, and how far it got."""
+class Execution:
+    """One allowed statement, with its parameters and limits, and how far it got. It runs once.
 
-    allowed: Allowed
-    parameters: Sequence[Any]
-    settings: Mapping[str, str]
-    timeout_s: float
-    max_rows: int
-    max_bytes: int
-    may_write: bool
-    array_mode: bool
-    texts: Sequence[str | None] = ()
-    applied_if_lost: Applied = "no"
+    `run` is the whole way, and `begin` the beginning of a shorter one, which
+    `result` or `finish` ends.
 
-
-async def execute(  # noqa: PLR0913 - the limits of one statement, each by its name
-    pool: TenantPool,
-    allowed: Allowed,
-    parameters: Sequence[Any],
-    settings: Mapping[str, str],
-    *,
-    timeout_ms: int,
-    max_rows: int,
-    max_bytes: int,
-    array_mode: bool = False,
-) -> Result:
-    """Run a statement with `settings` as its session's custom settings, and no others.
-
-    `parameters` are values as `values.parse_json` gives them. `max_bytes`
-    bounds what PostgreSQL sends. Raises `StatementFailed` for what PostgreSQL
-    reports, and `Refusal` for a parameter that does not fit, a result over a
-    limit (`result-too-large`, nothing applied), a pool that is full, and a
-    server that does not answer. Cancelled, it has PostgreSQL cancel too.
+    `parameters` are values as `values.parse_json` gives them. The session gets
+    `settings` as its custom settings, and no others; the mapping is not to
+    change afterwards. `max_bytes` bounds what PostgreSQL sends.
     """
-    job = _Job(allowed, parameters, settings, timeout_ms / 1000, max_rows, max_bytes, allowed.may_write, array_mode)
-    session = await pool.acquire()
-    try:
-        return await _supervise(pool, session, job)
-    except _WasDeadAlready:
-        return await _supervise(pool, await pool.acquire(), job)
 
+    __slots__ = (
+        "_applied_if_lost",
+        "_array_mode",
+        "_failure",
+        "_max_bytes",
+        "_max_rows",
+        "_parameters",
+        "_pool",
+        "_sent",
+        "_session",
+        "_settings",
+        "_statement",
+        "_texts",
+        "_timeout_ms",
+        "allowed",
+    )
 
-class _WasDeadAlready(Exception):  # noqa: N818 - not the statement's failure
-    """A kept connection was found dead, and nothing that changes data was sent: a new one may try once more."""
+    _session: Session
+    _statement: Statement
+    _sent: Sent | None
+    _failure: Exception | None
+    _texts: Sequence[str | None]
+    _applied_if_lost: Applied
 
+    def __init__(  # noqa: PLR0913, PLR0917 - the limits of one statement, each by its name
+        self,
+        pool: TenantPool,
+        allowed: Allowed,
+        parameters: Sequence[Any],
+        settings: Mapping[str, str],
+        timeout_ms: int,
+        max_rows: int,
+        max_bytes: int,
+        array_mode: bool = False,
+    ) -> None:
+        self._pool = pool
+        self.allowed = allowed
+        self._parameters = parameters
+        self._settings = settings
+        self._timeout_ms = timeout_ms
+        self._max_rows = max_rows
+        self._max_bytes = max_bytes
+        self._array_mode = array_mode
 
-async def _supervise(pool: TenantPool, session: Session, job: _Job) -> Result:
-    """Run the job within its time, hand the session back, and say what went wrong in the caller's terms."""
-    session.sound = False
-    own_clock_s = _AFTER_ITS_CLOCK_S if job.timeout_s * 1000 >= pool.statement_timeout_ms else 0.0
-    pool.deadlines.set(session, job.timeout_s + own_clock_s, session.expire)
-    try:
-        return await _attempt(session, job)
-    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
-        if not session.closed:
-            raise
-        if _may_try_again(session, job, exc):
-            raise _WasDeadAlready from exc
-        raise _lost(session, job, exc) from exc
-    except asyncpg.PostgresError as exc:
-        raise await _failed(session, job, exc) from exc
-    finally:
-        pool.deadlines.clear(session)
-        session.sound = session.sound and not session.expired
-        if session.closed and session.meter.tripped is None:
-            pool.drop_idle()
-        pool.release(session)
+    async def run(self) -> Result:
+        """Run the statement.
 
+        Raises `StatementFailed` for what PostgreSQL reports, and `Refusal` for
+        a parameter that does not fit, a result over a limit
+        (`result-too-large`, nothing applied), a pool that is full, and a server
+        that does not answer. Cancelled, it has PostgreSQL cancel too.
+        """
+        self._texts, self._applied_if_lost = (), "no"
+        session = self._pool.take() or await self._pool.acquire()
+        return await self._supervise(session, None)
 
-def _may_try_again(session: Session, job: _Job, error: BaseException) -> bool:
-    """Say whether a kept connection ended in silence: not by us, nor by an administrator, who meant it."""
-    ended_by_us = session.expired or session.meter.tripped is not None
-    return not (session.fresh or ended_by_us or _last_word(error) is not None or job.may_write)
+    def begin(self) -> bool:
+        """Send the statement if that takes no waiting, and return True; False: nothing was done, and `run` sees to it.
 
-
-async def _attempt(session: Session, job: _Job) -> Result:
-    """Run the statement; once more with a new plan if an old one did not fit: nothing was applied then."""
-    old = session.cached(job.allowed.sql)
-    if old is not None:
+        It takes an idle connection that has the statement prepared, parameters
+        that fit, and no transaction of its own.
+        """
+        pool, allowed = self._pool, self.allowed
+        session = pool.take()
+        if session is None:
+            return False
+        statement = session.statements.get(allowed.sql)
+        if statement is None or (allowed.may_write and statement.shape.columns):
+            pool.put_back(session)
+            return False
         try:
-            return await _run(session, job, old)
-        except asyncpg.PostgresError as exc:
-            if session.closed or not _is_stale(exc):
-                raise
+            before = self._bind(session, statement)
+        except Refusal:
+            pool.put_back(session)
+            return False
+        self._session, self._statement = session, statement
+        self._sent = self._failure = None
+        self._take_over(session)
+        self._applied_if_lost = "unknown" if allowed.may_write else "no"
+        try:
+            self._sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+        except Exception as exc:  # noqa: BLE001 - `finish` raises it, and sees to the session
+            self._failure = exc
+        return True
+
+    def when_done(self, callback: Callable[[], None] | None) -> None:
+        """Call back once the answer to what was begun is here, whatever it says; None: call nobody back."""
+        if self._sent is not None:
+            self._session.meter.call_when_done(self._sent[1], callback)
+        elif callback is not None:
+            callback()
+
+    def result(self) -> Result | None:
+        """Return what the statement returned, once the answer is here; None: ask `finish` what is the matter."""
+        session, sent = self._session, self._sent
+        if sent is None:
+            return None
+        try:
+            rows, tag = session.collect(sent)
+            result = self._end(session, self._statement, rows, tag)
+        except Exception as exc:  # noqa: BLE001 - `finish` raises it, and sees to the session
+            self._failure = exc
+            return None
+        self._pool.deadlines.clear(session)
+        if session.expired:
+            session.sound = False
+        self._pool.release(session)
+        return result
+
+    async def finish(self) -> Result:
+        """Wait for the end of what was begun, and return or raise as `run` does."""
+        return await self._supervise(self._session, self._rest())
+
+    async def _rest(self) -> Result:
+        if self._failure is not None or self._sent is None:
+            raise self._failure or AssertionError("nothing was sent")
+        rows, tag = await self._session.wait(self._sent)
+        return self._end(self._session, self._statement, rows, tag)
+
+    async def _supervise(self, session: Session, begun: Coroutine[Any, Any, Result] | None) -> Result:
+        """Run it within its time, hand the session back, and say what went wrong in the caller's terms.
+
+        A kept connection may turn out to have been dead already: then a new
+        one may try once more. Where it has `begun`, that is awaited.
+        """
+        pool, sql = self._pool, self.allowed.sql
+        for tries_left in (1, 0):
+            if begun is None:
+                self._take_over(session)
+            try:
+                statement = session.statements.get(sql)
+                if statement is None:
+                    return await self._run(session, await session.prepare(sql))
+                try:
+                    return await (begun or self._run(session, statement))
+                except asyncpg.PostgresError as exc:
+                    # An old plan that did not fit: nothing was applied, and a new one may.
+                    if session.closed or not _is_stale(exc):
+                        raise
+                await _roll_back(session)
+                await session.forget(sql)
+                return await self._run(session, await session.prepare(sql))
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as exc:
+                if not session.closed:
+                    raise
+                if not (tries_left and self._may_try_again(session, exc)):
+                    raise self._lost(session, exc) from exc
+            except asyncpg.PostgresError as exc:
+                raise await self._failed(session, exc) from exc
+            finally:
+                pool.deadlines.clear(session)
+                if session.expired or not session.sound:
+                    session.sound = False
+                    if session.closed and session.meter.tripped is None:
+                        pool.drop_idle()
+                pool.release(session)
+            session, begun = await pool.acquire(), None
+        raise AssertionError("the last try returns or raises")
+
+    def _take_over(self, session: Session) -> None:
+        """Take a session for this statement, for no longer than it may take."""
+        session.sound = False
+        timeout_ms, pool = self._timeout_ms, self._pool
+        if timeout_ms >= pool.statement_timeout_ms:
+            timeout_ms += _AFTER_ITS_CLOCK_MS
+        pool.deadlines.set(session, timeout_ms / 1000, session.expire)
+
+    async def _run(self, session: Session, statement: Statement) -> Result:
+        try:
+            before = self._bind(session, statement)
+        except Refusal:
+            await session.settle()
+            session.sound = True
+            raise
+        if self.allowed.may_write and statement.shape.columns:
+            return await self._run_in_transaction(session, statement, prelude.BEGIN + before)
+        self._applied_if_lost = "unknown" if self.allowed.may_write else "no"
+        sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+        rows, tag = await session.wait(sent)
+        return self._end(session, statement, rows, tag)
+
+    def _bind(self, session: Session, statement: Statement) -> bytes:
+        """Make the parameters' texts, and return what has to run before the statement. Raises Refusal."""
+        self._texts = bind(statement.forms, self._parameters)
+        if session.settings is self._settings:
+            return b""
+        return prelude.change_settings(session.settings, self._settings)
+
+    def _end(self, session: Session, statement: Statement, rows: list[Any], tag: bytes) -> Result:
+        """Note what the session is like after a statement without a transaction; return its result, or refuse to."""
+        if self.allowed.may_write:
+            session.forget_settings(self._settings)
+        else:
+            session.settings = self._settings
+        session.sound = True
+        if len(rows) > self._max_rows:
+            raise self._too_many_rows()
+        return Result(statement.shape, rows, tag, session.meter.received, self._array_mode)
+
+    async def _run_in_transaction(self, session: Session, statement: Statement, before: bytes) -> Result:
+        """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
+        self._applied_if_lost = "no"
+        sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+        rows, tag = await session.wait(sent)
+        size = session.meter.received
+        if len(rows) > self._max_rows:
             await _roll_back(session)
-            await session.forget(job.allowed.sql)
-    return await _run(session, job, await session.prepare(job.allowed.sql))
+            session.sound = True
+            raise self._too_many_rows()
+        self._applied_if_lost = "unknown"
+        await session.command("COMMIT")
+        session.forget_settings(self._settings)
+        session.sound = True
+        return Result(statement.shape, rows, tag, size, self._array_mode)
+
+    def _may_try_again(self, session: Session, error: BaseException) -> bool:
+        """Say whether a kept connection was found dead, and nothing that changes data was sent.
+
+        It ended in silence then: not by us, nor by an administrator, who meant it.
+        """
+        ended_by_us = session.expired or session.meter.tripped is not None
+        return not (session.fresh or ended_by_us or _last_word(error) is not None or self.allowed.may_write)
+
+    async def _failed(self, session: Session, error: asyncpg.PostgresError) -> StatementFailed:
+        """Translate an error that PostgreSQL reported: whatever it was, the statement was rolled back."""
+        failure = faults.translate(error, self.allowed.sql, self._brought())
+        if not faults.is_unsound(failure.code):
+            with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
+                await _roll_back(session)
+                session.sound = True
+        elif session.expired and failure.code == faults.CANCELLED:
+            failure.message = "the statement was cancelled: its time was over"
+        return failure
+
+    def _lost(self, session: Session, error: BaseException) -> Refusal | StatementFailed:
+        """Say what is known of a connection that ended: by us, by PostgreSQL with a last word, or without."""
+        match session.meter.tripped:
+            case "bytes":
+                return _too_large(f"the result is larger than {self._max_bytes} bytes", "limits.bytes")
+            case "rows":
+                return self._too_many_rows()
+        last_word = _last_word(error)
+        if last_word is not None:
+            return faults.translate(last_word, self.allowed.sql, self._brought())
+        if session.expired:
+            message = "the statement's time was over, and PostgreSQL did not answer the request to cancel it"
+            return StatementFailed(code=faults.CANCELLED, message=message, applied=self._applied_if_lost)
+        return faults.lost(self._applied_if_lost)
+
+    def _brought(self) -> list[str | None]:
+        """Return the values that came from the caller."""
+        return [*self._texts, *self._settings.values()]
+
+    def _too_many_rows(self) -> Refusal:
+        return _too_large(f"the result has more than {self._max_rows} rows", "limits.rows")
 
 
 def _is_stale(error: asyncpg.PostgresError) -> bool:
@@ -125,70 +301,9 @@ def _is_stale(error: asyncpg.PostgresError) -> bool:
     return code.startswith(_STALE) or (code == "XX000" and str(error).startswith("cache lookup failed"))
 
 
-async def _run(session: Session, job: _Job, statement: Statement) -> Result:
-    try:
-        job.texts = bind(statement.forms, job.parameters)
-        before = prelude.change_settings(session.settings, job.settings)
-    except Refusal:
-        await session.settle()
-        session.sound = True
-        raise
-    if job.may_write and statement.shape.columns:
-        return await _run_in_transaction(session, job, statement, prelude.BEGIN + before)
-    job.applied_if_lost = "unknown" if job.may_write else "no"
-    rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
-    session.remember(job.settings, certain=not job.may_write)
-    session.sound = True
-    if len(rows) > job.max_rows:
-        raise _too_many_rows(job)
-    return _result(session, job, statement, rows, tag)
-
-
-async def _run_in_transaction(session: Session, job: _Job, statement: Statement, before: bytes) -> Result:
-    """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
-    rows, tag = await session.run(statement, job.texts, before, max_bytes=job.max_bytes, max_rows=job.max_rows)
-    if len(rows) > job.max_rows:
-        await _roll_back(session)
-        session.sound = True
-        raise _too_many_rows(job)
-    job.applied_if_lost = "unknown"
-    await session.command("COMMIT")
-    session.remember(job.settings, certain=not job.may_write)
-    session.sound = True
-    return _result(session, job, statement, rows, tag)
-
-
 async def _roll_back(session: Session) -> None:
     if session.in_transaction:
         await session.command("ROLLBACK")
-
-
-async def _failed(session: Session, job: _Job, error: asyncpg.PostgresError) -> StatementFailed:
-    """Translate an error that PostgreSQL reported: whatever it was, the statement was rolled back."""
-    failure = faults.translate(error, job.allowed.sql, [*job.texts, *job.settings.values()])
-    if not faults.is_unsound(failure.code):
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError):
-            await _roll_back(session)
-            session.sound = True
-    elif session.expired and failure.code == faults.CANCELLED:
-        failure.message = "the statement was cancelled: its time was over"
-    return failure
-
-
-def _lost(session: Session, job: _Job, error: BaseException) -> Refusal | StatementFailed:
-    """Say what is known of a connection that ended: by us, by PostgreSQL with a last word, or without."""
-    match session.meter.tripped:
-        case "bytes":
-            return _too_large(f"the result is larger than {job.max_bytes} bytes", "limits.bytes")
-        case "rows":
-            return _too_many_rows(job)
-    last_word = _last_word(error)
-    if last_word is not None:
-        return faults.translate(last_word, job.allowed.sql, [*job.texts, *job.settings.values()])
-    if session.expired:
-        message = "the statement's time was over, and PostgreSQL did not answer the request to cancel it"
-        return StatementFailed(code=faults.CANCELLED, message=message, applied=job.applied_if_lost)
-    return faults.lost(job.applied_if_lost)
 
 
 def _last_word(error: BaseException) -> asyncpg.PostgresError | None:
@@ -196,23 +311,6 @@ def _last_word(error: BaseException) -> asyncpg.PostgresError | None:
     return error.__cause__ if isinstance(error.__cause__, asyncpg.PostgresError) else None
 
 
-def _too_many_rows(job: _Job) -> Refusal:
-    return _too_large(f"the result has more than {job.max_rows} rows", "limits.rows")
-
-
 def _too_large(message: str, limit: str) -> Refusal:
     hint = f"Ask for less, with LIMIT or fewer columns, or raise {limit} in the tenant's policy."
     return Refusal(error="result-too-large", message=message, hint=hint)
-
-
-def _result(session: Session, job: _Job, statement: Statement, rows: list[Any], tag: bytes) -> Result:
-    command, row_count = _read_tag(tag)
-    size = session.meter.received
-    return Result(statement.shape, rows, row_count, command, size=size, array_mode=job.array_mode)
-
-
-@lru_cache(maxsize=1024)
-def _read_tag(tag: bytes) -> tuple[str, int | None]:
-    """Take `INSERT 0 5` apart into `INSERT` and 5."""
-    words = tag.decode().split() or [""]
-    return words[0], int(words[-1]) if words[-1].isdigit() else None

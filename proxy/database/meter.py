@@ -9,6 +9,7 @@ PostgreSQL that keeps up, 8 MB, before anybody else is served.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from struct import Struct
 from typing import Any, Final, Literal
 
@@ -22,6 +23,7 @@ _WALK_LATER: Final = 1024 * 1024
 _LEAST_ROW_BYTES: Final = 7
 # About two milliseconds' decoding.
 _TURN: Final = 512 * 1024
+_LAST_TURN: Final = _NO_LIMIT - _TURN
 _DATA_ROW: Final = ord("D")
 # A message's type, and its length, which counts itself and what follows.
 _HEAD: Final = Struct(">BI")
@@ -37,8 +39,13 @@ class Meter(asyncio.Protocol):
         self.tripped: Literal["bytes", "rows"] | None = None
         self._bytes_left = self._max_bytes = _NO_LIMIT
         self.received = 0
+        self.lost = False
+        self._awaited: asyncio.Future[Any] | None = None
+        self._callback: Callable[[], None] | None = None
         self._unwalked: deque[bytes] = deque()
-        self.stop()
+        self._walked_bytes = self._to_next = 0
+        self._head = b""
+        self.start(_NO_LIMIT, _NO_LIMIT)
 
     def start(self, max_bytes: int, max_rows: int) -> None:
         """Set the limits for one answer; call it between two answers, when nothing is under way."""
@@ -50,22 +57,39 @@ class Meter(asyncio.Protocol):
         """Lift the limits: what follows is not an answer to a tenant's statement. `received` is the answer's bytes."""
         self.received = self._max_bytes - self._bytes_left
         self._unwalked.clear()
-        self._walked_bytes = 0
-        self._to_next = 0
-        self._head = b""
-        self.start(_NO_LIMIT, _NO_LIMIT)
+        if self._walked_bytes:
+            self._walked_bytes = self._to_next = 0
+            self._head = b""
+        self._bytes_left = self._max_bytes = self._rows_left = _NO_LIMIT
+        self._turn_ends_at = _LAST_TURN
+
+    def call_when_done(self, awaited: asyncio.Future[Any], callback: Callable[[], None] | None) -> None:
+        """Call back once the driver has set this future, without a turn of the loop in between. None: call nobody."""
+        self._awaited, self._callback = awaited, callback
+
+    def _tell(self) -> None:
+        callback = self._callback
+        self._awaited = self._callback = None
+        if callback is not None:
+            callback()
 
     def data_received(self, data: bytes) -> None:
         """Count and pass on, or cut."""
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
+        left = self._bytes_left = self._bytes_left - len(data)
+        if left < 0:
             self._cut("bytes")
-        elif self._rows_left != _NO_LIMIT and self._too_many_rows(data):
-            self._cut("rows")
+        elif self._rows_left != _NO_LIMIT:
+            self._unwalked.append(data)
+            received = self._max_bytes - left
+            if received > _WALK_FROM and self._too_many_rows(received):
+                self._cut("rows")
         if self.tripped is None:
-            if self._bytes_left < self._turn_ends_at:
+            if left < self._turn_ends_at:
                 self._rest()
             self._feed(data)
+            awaited = self._awaited
+            if awaited is not None and awaited.done():
+                self._tell()
 
     def _rest(self) -> None:
         """Read no more in this turn of the loop."""
@@ -82,11 +106,7 @@ class Meter(asyncio.Protocol):
             self.tripped = limit
             self._transport.abort()
 
-    def _too_many_rows(self, data: bytes) -> bool:
-        self._unwalked.append(data)
-        received = self._max_bytes - self._bytes_left
-        if received <= _WALK_FROM:
-            return False
+    def _too_many_rows(self, received: int) -> bool:
         while self._unwalked and self._must_walk(received - self._walked_bytes):
             self._walk(self._unwalked.popleft())
         return self._rows_left < 0
@@ -113,7 +133,10 @@ class Meter(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on."""
+        self.lost = True
         self._inner.connection_lost(exc)
+        if self._awaited is not None and self._awaited.done():
+            self._tell()
 
     def eof_received(self) -> bool | None:
         """Pass on."""

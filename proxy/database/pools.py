@@ -77,6 +77,7 @@ class TenantPool:
         self._open = 0
         self._waiters: deque[asyncio.Future[Session | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
+        self._types: Types | None = None
         self._database: Final = policy.database
         self.deadlines: Final = Deadlines()
 
@@ -90,17 +91,28 @@ class TenantPool:
         """Say whether it has no connection at all."""
         return self._open == 0
 
+    def take(self) -> Session | None:
+        """Return a sound session if one is idle. Hand it back with `release`."""
+        while self._idle:
+            session = self._idle.pop()
+            if not session.meter.lost:
+                return session
+            self._open -= 1
+        return None
+
+    def put_back(self, session: Session) -> None:
+        """Take back what `take` gave and nobody used."""
+        self._idle.append(session)
+
     async def acquire(self) -> Session:
         """Return a sound session, opening one if none is idle and there is room. Hand it back with `release`.
 
         Raises `Refusal`: `overloaded` if all stay busy for the server's
         `wait_s`, `database-unavailable` if PostgreSQL does not answer.
         """
-        while self._idle:
-            session = self._idle.pop()
-            if not session.closed:
-                return session
-            self._open -= 1
+        session = self.take()
+        if session is not None:
+            return session
         if self._open < self.size:
             self._open += 1
             if self._awake is not None:
@@ -171,10 +183,15 @@ class TenantPool:
 
     def release(self, session: Session) -> None:
         """Take a session back: keep it if it is sound, close it otherwise."""
-        if session.sound and not session.closed:
+        if session.sound and not session.meter.lost:
             session.fresh = False
-            self._learn_types(session.types)
-            self._pass_on(session)
+            if session.types is not self._types:
+                self._types = self._learn_types(session.types)
+            if self._waiters:
+                self._pass_on(session)
+            else:
+                session.idle_since = monotonic()
+                self._idle.append(session)
         else:
             self._close(session)
 

@@ -16,6 +16,7 @@ import msgspec
 
 from proxy.database.columns import Decoder
 
+_ENCODER: Final = msgspec.json.Encoder()
 _MakeRow = Callable[..., Any]
 
 
@@ -34,6 +35,7 @@ class Shape:
 
     def __init__(self, columns: Sequence[Field], decoders: Sequence[Decoder | None]) -> None:
         self.columns: Final = tuple(columns)
+        self.fields_json: Final = _ENCODER.encode([{"name": name, "dataTypeID": oid} for name, oid in columns])
         self.names: Final = tuple(column.name for column in columns)
         self._decoders: Final = [(at, decoder) for at, decoder in enumerate(decoders) if decoder is not None]
         last = {name: at for at, name in enumerate(self.names)}
@@ -51,7 +53,9 @@ class Shape:
 
     def objects(self, records: Sequence[Any]) -> list[Any]:
         """Return each row as something that JSON writes as an object."""
-        make = _make_struct(self._distinct) if len(records) > 1 else None
+        if len(records) < 2:
+            return [self._object(records[0])] if records else []
+        make = _make_struct(self._distinct)
         if make is None:
             return [*map(self._object, records)]
         columns = self._columns(records)
@@ -91,30 +95,27 @@ def _make_struct(names: tuple[str, ...]) -> _MakeRow | None:
         return None
 
 
-class Result:
-    """What a statement returned.
+@lru_cache(maxsize=1024)
+def _read_tag(tag: bytes) -> tuple[str, int | None]:
+    """Take `INSERT 0 5` apart into `INSERT` and 5."""
+    words = tag.decode().split() or [""]
+    return words[0], int(words[-1]) if words[-1].isdigit() else None
 
-    `columns` are described by name and type, `command` is the first word of
-    PostgreSQL's command tag, `row_count` the number in it. `bytes` is what
-    PostgreSQL sent for it.
+
+class Result:
+    """What a statement returned: the driver's `records`, and PostgreSQL's command `tag`.
+
+    `columns` are described by name and type, `command` is the tag's first
+    word, `row_count` the number in it. `size` is how many bytes PostgreSQL
+    sent for it.
     """
 
     __slots__ = ("_array_mode", "_records", "_shape", "bytes", "command", "row_count")
 
-    def __init__(  # noqa: PLR0913 - what came of one statement
-        self,
-        shape: Shape,
-        records: list[Any],
-        row_count: int | None,
-        command: str,
-        *,
-        size: int = 0,
-        array_mode: bool = False,
-    ) -> None:
+    def __init__(self, shape: Shape, records: list[Any], tag: bytes, size: int = 0, array_mode: bool = False) -> None:
         self._shape = shape
         self._records = records
-        self.row_count = row_count
-        self.command = command
+        self.command, self.row_count = _read_tag(tag)
         self.bytes = size
         self._array_mode = array_mode
 
@@ -122,6 +123,11 @@ class Result:
     def columns(self) -> tuple[Field, ...]:
         """The columns, in order."""
         return self._shape.columns
+
+    @property
+    def fields_json(self) -> bytes:
+        """The columns as an answer's `fields`."""
+        return self._shape.fields_json
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -132,6 +138,11 @@ class Result:
         """All rows, for whoever looks into them: as dicts, or as sequences in array mode."""
         rows = self._shape.arrays(self._records)
         return rows if self._array_mode else [dict(zip(self._shape.names, row)) for row in rows]
+
+    def take_rows(self) -> list[Any]:
+        """Return the rows as JSON writes them, all at once."""
+        shape, records = self._shape, self._records
+        return shape.arrays(records) if self._array_mode else shape.objects(records)
 
     def batches(self, rows: int) -> Iterator[list[Any]]:
         """Yield the rows in lists of at most so many, and let go of what was yielded: many rows can be had once."""

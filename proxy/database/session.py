@@ -15,7 +15,8 @@ import asyncio
 import contextlib
 import socket
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from types import coroutine
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -31,15 +32,41 @@ _GRACE_S: Final = 2.0  # from a cancel request to PostgreSQL's answer
 
 
 class Statement(NamedTuple):
-    """A prepared statement of one session: its parameters' forms, and the shape of its result."""
+    """A prepared statement of one session: its text, its parameters' forms, and the shape of its result."""
 
+    sql: str
     state: Any
     forms: tuple[Form, ...]
     shape: Shape
 
 
+# A statement under way: the driver's coroutine, and the future of the answer, where it waits.
+Sent = tuple[Any, asyncio.Future[Any]]
+
+
+@coroutine
+def _rest_of(execution: Any, awaited: Any) -> Generator[Any, Any, Any]:
+    """Be what is left of the driver's coroutine, in a task."""
+    # What a future says to the task that is to wait for it.
+    awaited._asyncio_future_blocking = True
+    while True:
+        go_on, news = execution.send, None
+        try:
+            yield awaited
+        except BaseException as exc:  # noqa: BLE001 - it is the driver's to handle
+            go_on, news = execution.throw, exc
+        try:
+            awaited = go_on(news)
+        except StopIteration as stop:
+            return stop.value
+
+
 class Session:
     """A logged-in connection.
+
+    `statements` are those that it has prepared, by their text, the one used
+    last at the end. `settings` are the custom settings that it has, as far as
+    they are known (None: not); the mapping is not to change.
 
     `sound` says whether it may serve another statement: whoever starts one
     sets it to False, and to True once PostgreSQL has said how it ended.
@@ -57,7 +84,7 @@ class Session:
         self.settings: Mapping[str, str | None] = {}
         self._protocol: Final = connection._protocol
         self._transport: Final = connection._transport
-        self._statements: OrderedDict[str, Statement] = OrderedDict()
+        self.statements: OrderedDict[str, Statement] = OrderedDict()
         self._max_statements: Final = max_statements
         self._prepared = 0
         self._unsettled = False
@@ -77,21 +104,14 @@ class Session:
         """Say whether PostgreSQL is inside a transaction block."""
         return bool(self._protocol.is_in_transaction())
 
-    def cached(self, sql: str) -> Statement | None:
-        """Return the statement prepared for this text, if there is one, and mark it as used."""
-        statement = self._statements.get(sql)
-        if statement is not None:
-            self._statements.move_to_end(sql)
-        return statement
-
     async def prepare(self, sql: str) -> Statement:
         """Prepare a statement: a round trip, and two more for a type that is new since the types were read.
 
-        PostgreSQL stays in an implicit transaction until `run` or `settle`.
+        PostgreSQL stays in an implicit transaction until `send` or `settle`.
         """
         _check_text(sql)
-        if len(self._statements) >= self._max_statements:
-            await self.forget(next(iter(self._statements)))
+        if len(self.statements) >= self._max_statements:
+            await self.forget(next(iter(self.statements)))
         self._prepared += 1
         state = await self._protocol.prepare(f"s{self._prepared}", sql, None, record_class=asyncpg.Record)
         self._unsettled = True
@@ -99,55 +119,72 @@ class Session:
             self.types = await load_types(self.connection)
             register(self.connection, self.types)
         choose_formats(self.connection, self.types, state)
-        statement = self._statements[sql] = self._describe(state)
+        statement = self.statements[sql] = self._describe(sql, state)
         return statement
 
-    def _describe(self, state: Any) -> Statement:
+    def _describe(self, sql: str, state: Any) -> Statement:
         columns = [Field(column.name, column.type.oid) for column in state._get_attributes()]
         forms = tuple(self.types.form(parameter.oid) for parameter in state._get_parameters())
-        return Statement(state, forms, Shape(columns, [self.types.column(column.type_oid) for column in columns]))
+        return Statement(sql, state, forms, Shape(columns, [self.types.column(column.type_oid) for column in columns]))
 
     async def forget(self, sql: str) -> None:
         """Deallocate a prepared statement."""
-        statement = self._statements.pop(sql)
+        statement = self.statements.pop(sql)
         await self._protocol.close_statement(statement.state, None)
 
     async def settle(self) -> None:
-        """End the implicit transaction that `prepare` opened, where no `run` follows."""
+        """End the implicit transaction that `prepare` opened, where no `send` follows."""
         if self._unsettled:
             await self._protocol.close_portal("", None)
             self._unsettled = False
 
-    async def run(
-        self, statement: Statement, texts: Sequence[str | None], prelude: bytes, *, max_bytes: int, max_rows: int
-    ) -> tuple[list[Any], bytes]:
-        """Run a prepared statement after what `prelude` says; return its rows and its command tag.
+    def send(
+        self, statement: Statement, texts: Sequence[str | None], prelude: bytes, max_bytes: int, max_rows: int
+    ) -> Sent:
+        """Send a prepared statement after what `prelude` says. `collect`, or `wait`, returns what comes back.
 
         An answer over a limit may end the connection: `meter.tripped` then says which limit.
         """
+        self.statements.move_to_end(statement.sql)
         self.meter.start(max_bytes, max_rows)
         if prelude:
             self._transport.write(prelude)
         self._unsettled = False
+        execution = self._protocol.bind_execute(statement.state, texts, "", 0, True, None)
+        # Up to where it waits for the answer: what is awaited there is a future, and nobody waits for it yet.
+        answer = execution.send(None)
+        answer._asyncio_future_blocking = False
+        return execution, answer
+
+    def collect(self, sent: Sent) -> tuple[list[Any], bytes]:
+        """Return the rows and the command tag of what was sent, once the answer is here."""
         try:
-            rows, tag, _ = await self._protocol.bind_execute(statement.state, texts, "", 0, True, None)
+            sent[0].send(None)
+        except StopIteration as stop:
+            self.meter.stop()
+            rows, tag, _ = stop.value
+            return rows, tag or b""
+        except asyncpg.PostgresError:
+            self.meter.stop()
+            raise
+        raise AssertionError("the driver waits for a second answer")
+
+    async def wait(self, sent: Sent) -> tuple[list[Any], bytes]:
+        """Wait for the answer to what was sent, and return its rows and its command tag."""
+        try:
+            rows, tag, _ = await _rest_of(*sent)
         except asyncpg.PostgresError:
             self.meter.stop()
             raise
         self.meter.stop()
         return rows, tag or b""
 
-    def remember(self, settings: Mapping[str, str], *, certain: bool) -> None:
-        """Note the custom settings that the session has from now on.
+    def forget_settings(self, settings: Mapping[str, str]) -> None:
+        """Take these custom settings for unknown: code of the tenant's own (a trigger, a function) may have run.
 
-        They are not `certain` after code of the tenant's own may have run (a
-        trigger, a function): it could have set them too. The next statement
-        then sets all of its own again.
+        It could have set them too: the next statement sets all of its own again.
         """
-        if not certain:
-            self.settings = dict.fromkeys(settings)
-        elif settings != self.settings:
-            self.settings = dict(settings)
+        self.settings = dict.fromkeys(settings)
 
     async def command(self, sql: str) -> None:
         """Run one of the gateway's own commands without parameters and rows: COMMIT, ROLLBACK."""

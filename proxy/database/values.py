@@ -24,6 +24,7 @@ Decode = Callable[[str], Any]
 _INEXACT: Final = re.compile(rb"[0-9][0-9.]{15}|[0-9.][eE][-+]?[0-9]{3}")
 # Most bodies have nothing like it, which two looks at a translation tell ten times as fast as the expression.
 _KINDS: Final = bytes(ord("0") if c in b"0123456789." else ord("e") if c in b"eE" else ord(" ") for c in range(256))
+_LONG: Final = b"0" * 16
 _MAX_DIMENSIONS: Final = 6  # PostgreSQL's MAXDIM
 _MAX_PARAMETERS: Final = 32_767  # asyncpg counts in 16 bits with a sign
 
@@ -61,7 +62,9 @@ def parse_json(body: bytes) -> Any:
     Numbers are int or float where those hold them exactly, `ExactNumber`
     otherwise. Raises ValueError for anything that is not JSON in UTF-8.
     """
-    if not _may_be_inexact(body):
+    kinds = body.translate(_KINDS)
+    # `find`, since `in` makes an exception of bytes and unmakes it.
+    if not ((kinds.find(_LONG) >= 0 or kinds.find(b"0e") >= 0) and _INEXACT.search(body)):
         return orjson.loads(body)
     try:
         document = json.loads(body.decode(), parse_int=_integer, parse_float=_decimal, parse_constant=_no_constant)
@@ -70,11 +73,6 @@ def parse_json(body: bytes) -> Any:
     except (RecursionError, TypeError) as exc:
         raise ValueError("the document is nested too deep, or holds half of a surrogate pair") from exc
     return document
-
-
-def _may_be_inexact(body: bytes) -> bool:
-    kinds = body.translate(_KINDS)
-    return (b"0" * 16 in kinds or b"0e" in kinds) and _INEXACT.search(body) is not None
 
 
 def _no_constant(name: str) -> Any:
@@ -98,16 +96,19 @@ def bind(forms: Sequence[Form], parameters: Sequence[Any]) -> list[str | None]:
     if len(forms) != len(parameters) or len(parameters) > _MAX_PARAMETERS:
         raise _wrong_count(len(forms), len(parameters))
     texts: list[str | None] = []
-    for number, value in enumerate(parameters, 1):
-        if value is None:
+    for value in parameters:
+        if type(value) is int:
+            texts.append(str(value))
+        elif value is None:
             texts.append(None)
-            continue
-        try:
-            text = value if type(value) is str else to_text(value, forms[number - 1])
-            _check(text)
-        except Unfit as exc:
-            raise Refusal(error="bad-request", message=f"parameter ${number} {exc}") from exc
-        texts.append(text)
+        else:
+            try:
+                text = value if type(value) is str else to_text(value, forms[len(texts)])
+                if "\0" in text or not text.isascii():
+                    _check(text)
+            except Unfit as exc:
+                raise Refusal(error="bad-request", message=f"parameter ${len(texts) + 1} {exc}") from exc
+            texts.append(text)
     return texts
 
 
@@ -127,11 +128,10 @@ def _check(text: str) -> None:
     """Refuse what UTF-8 or PostgreSQL's text cannot hold: the driver would give up its connection over it."""
     if "\0" in text:
         raise Unfit("contains the character U+0000, which PostgreSQL's text cannot hold")
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError as exc:
-            raise Unfit("contains half of a surrogate pair, which is not text") from exc
+    try:
+        text.encode()
+    except UnicodeEncodeError as exc:
+        raise Unfit("contains half of a surrogate pair, which is not text") from exc
 
 
 def to_text(value: Any, form: Form) -> str:

@@ -19,6 +19,11 @@ _ENTRY_BYTES = 600
 _BYTES_PER_CHARACTER = 6
 
 
+def digest_of(token: str) -> bytes:
+    """Return the SHA-256 of a token."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
 class Authenticator:
     """Tells whom a token or key speaks for. Keep one for each worker process; it is not for threads."""
 
@@ -39,20 +44,24 @@ class Authenticator:
         self._known: OrderedDict[bytes, tuple[Principal, float, int]] = OrderedDict()
         self._bytes = 0
 
-    def authenticate(self, token: str, now: float) -> Principal:
+    def authenticate(self, token: str, now: float, digest: bytes | None = None) -> Principal:
         """Return the principal, or raise Refusal with a `token-…` slug; `now` is seconds since the epoch.
+
+        `digest` is what `digest_of` says of the token, where that is known.
 
         `database-unavailable` until revocations are loaded. UnknownSigningKey
         where looking for new keys may help.
         """
-        self._revocations.check_loaded()
-        if token.startswith(PREFIX):
-            return self._keys.authenticate(token, now)
-        if len(token) > LARGEST_TOKEN_BYTES:
-            raise invalid(f"It is longer than {LARGEST_TOKEN_BYTES} bytes.")
-        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        if not self._revocations.loaded:
+            self._revocations.check_loaded()
+        if digest is None:
+            digest = digest_of(token)
         known = self._known.get(digest)
         if known is None:
+            if token.startswith(PREFIX):
+                return self._keys.authenticate(token, now)
+            if len(token) > LARGEST_TOKEN_BYTES:
+                raise invalid(f"It is longer than {LARGEST_TOKEN_BYTES} bytes.")
             principal = self._verifier.verify(token, now)
             self._remember(digest, principal, len(token))
         else:

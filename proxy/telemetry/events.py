@@ -87,6 +87,45 @@ def request_served(record: Record) -> None:
     lines.write(logging.ERROR if failed else logging.INFO, line)
 
 
+def query_served(  # noqa: PLR0913, PLR0917 - see docs/logs-and-metrics.md
+    request_id: str,
+    tenant: str,
+    role: str,
+    credential_id: str | None,
+    fingerprint: str,
+    command: str,
+    rule: str | None,
+    seconds: float,
+    rows: int | None,
+    bytes_out: int,
+) -> None:
+    """Tell of one query that was answered with its result: `request_served` without a record of how it came to that."""
+    verdict: Decision = "allowed" if rule is None else "observed"
+    metrics.count_request(tenant, 200, verdict, seconds)
+    if rule is not None:
+        metrics.count_denial(tenant, rule, "observed")
+    line = _RequestServed(
+        datetime.now(UTC),
+        "info",
+        "request_served",
+        request_id,
+        tenant,
+        role,
+        credential_id,
+        fingerprint,
+        command,
+        verdict,
+        rule,
+        200,
+        None,
+        None,
+        round(seconds * 1_000_000) / 1000,
+        rows,
+        bytes_out,
+    )
+    lines.write(logging.INFO, line)
+
+
 def vetting_failed(reason: str | None, tenant: str, request_id: str) -> None:
     """Say that a statement is denied because judging it failed. `reason` is an exception's type, or why it ended."""
     _log.error("vetting_failed", tenant=tenant, request_id=request_id, reason=reason)

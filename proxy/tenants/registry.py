@@ -44,6 +44,11 @@ class Tenants(Mapping[str, Tenant]):
         """Return the tenant of this name."""
         return self._tenants[name]
 
+    @property
+    def by_name(self) -> Mapping[str, Tenant]:
+        """The tenants as they are at any moment, without a call in between: each request asks."""
+        return self._tenants
+
     def __iter__(self) -> Iterator[str]:
         """Go through the names."""
         return iter(self._tenants)

@@ -6,6 +6,7 @@ is refused: the second wall would have a hole.
 """
 
 import asyncio
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
@@ -13,9 +14,8 @@ import orjson
 
 from proxy.admission.queue import Queue
 from proxy.admission.rate import Rate
-from proxy.database.execute import execute
+from proxy.database.execute import Execution
 from proxy.database.pools import TenantPool
-from proxy.database.results import Result
 from proxy.errors import Refusal, StatementFailed
 from proxy.identity.principal import Principal
 from proxy.policy.ddl import ROLE_SETTING, role_aware
@@ -31,23 +31,9 @@ REFRESH_AFTER_S = 30.0
 DOUBT_AFTER_S = 2.0
 # A refused login is looked at again after this long: an admin may have mended it.
 RECHECK_AFTER_S = 5.0
+# Principals whose settings are kept: they belong to tokens that are in use.
+_KNOWN_SETTINGS = 1_024
 _NAMES_NOT_THERE = frozenset({"42P01", "42703"})
-
-
-class _Admitted:
-    """What `admitted` counted in is counted out at the end of the block, whatever happens. One serves all requests."""
-
-    __slots__ = ("_queue",)
-
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-
-    def __enter__(self) -> None:
-        """Be inside."""
-
-    def __exit__(self, *_: object) -> None:
-        """Leave."""
-        self._queue.leave()
 
 
 class Tenant:
@@ -64,13 +50,20 @@ class Tenant:
         self.pool = pool
         self.second_reader = second_reader
         self._rate = Rate(policy.limits.rate_per_s * share, policy.limits.rate_burst * share)
-        self._queue = Queue(pool.size)
-        self._inside = _Admitted(self._queue)
+        self.queue = Queue(pool.size)
+        self._limits = policy.limits
         self._role_aware = role_aware(policy)
         self._catalog: Catalog | None = None
         self._refused: tuple[str, ...] = ()
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self._settings: dict[int, tuple[Principal, Mapping[str, str]]] = {}
+
+    def fresh_catalog(self) -> Catalog | None:
+        """Return the tenant's relations if they were read lately; None: ask `catalog`, which may have to wait."""
+        if self._refused or monotonic() - self._looked_at > REFRESH_AFTER_S:
+            return None
+        return self._catalog
 
     async def catalog(self) -> Catalog:
         """Return the tenant's relations, as of half a minute ago at most while PostgreSQL answers.
@@ -93,25 +86,31 @@ class Tenant:
             await self._look_once()
         return await self.catalog()
 
-    def admitted(self) -> "_Admitted":
+    def admitted(self) -> Queue:
         """Let one request in for as long as the block lasts. Raises Refusal `rate-limited`, `overloaded`."""
         wait_s = self._rate.take(monotonic())
         if wait_s:
             raise _too_often(wait_s)
-        if not self._queue.enter():
+        if self.queue.full:
             raise _too_many()
-        return self._inside
+        return self.queue
 
-    def settings_for(self, principal: Principal) -> dict[str, str]:
-        """Return the session settings of a principal's statements.
+    def settings_for(self, principal: Principal) -> Mapping[str, str]:
+        """Return the session settings of a principal's statements: the same mapping for the same principal.
 
         A claim that the token lacks becomes the empty string, so that
         nothing of whoever used the connection before stays behind.
         """
+        known = self._settings.get(id(principal))
+        if known is not None and known[0] is principal:
+            return known[1]
         claims = principal.claims
         settings = {setting: _as_text(claims.get(claim)) for setting, claim in self.policy.claims.items()}
         if self._role_aware:
             settings[ROLE_SETTING] = principal.role
+        if len(self._settings) >= _KNOWN_SETTINGS:
+            self._settings.clear()
+        self._settings[id(principal)] = principal, settings
         return settings
 
     async def second_read(self, allowed: Allowed, request_id: str) -> Verdict:
@@ -121,28 +120,36 @@ class Tenant:
         try:
             return await self.second_reader.check(allowed, request_id)
         except StatementFailed as failed:
-            self._note(failed)
+            self.hear_of(failed)
             raise
 
-    async def execute(self, allowed: Allowed, query: Query, principal: Principal) -> Result:
-        """Run a statement within the policy's limits. Raises StatementFailed and Refusal as `execute` does."""
-        limits = self.policy.limits
-        try:
-            return await execute(
-                self.pool,
-                allowed,
-                query.parameters,
-                self.settings_for(principal),
-                timeout_ms=min(query.timeout_ms or limits.timeout_ms, limits.timeout_ms),
-                max_rows=limits.rows,
-                max_bytes=limits.bytes,
-                array_mode=query.array_mode,
-            )
-        except StatementFailed as failed:
-            self._note(failed)
-            raise
+    def begin(self, execution: Execution) -> bool:
+        """Let a request in and send its statement, if that takes no waiting; False: nothing was done.
 
-    def _note(self, failed: StatementFailed) -> None:
+        It is inside of `queue` then, and has to leave that once.
+        """
+        queue = self.queue
+        if queue.inside >= queue.limit or self._rate.take(monotonic()):
+            return False
+        if not execution.begin():
+            self._rate.give_back()
+            return False
+        queue.inside += 1
+        return True
+
+    def execution(self, allowed: Allowed, query: Query, principal: Principal) -> Execution:
+        """Make what runs a statement within the policy's limits."""
+        limits = self._limits
+        timeout_ms = limits.timeout_ms
+        if query.timeout_ms is not None and query.timeout_ms < timeout_ms:
+            timeout_ms = query.timeout_ms
+        known = self._settings.get(id(principal))
+        settings = known[1] if known is not None and known[0] is principal else self.settings_for(principal)
+        return Execution(
+            self.pool, allowed, query.parameters, settings, timeout_ms, limits.rows, limits.bytes, query.array_mode
+        )
+
+    def hear_of(self, failed: StatementFailed) -> None:
         """Doubt the catalog where PostgreSQL does not know a name that it has."""
         if failed.code in _NAMES_NOT_THERE:
             self._looked_at = min(self._looked_at, monotonic() - REFRESH_AFTER_S)

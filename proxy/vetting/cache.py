@@ -1,37 +1,26 @@
 """Verdicts already reached, kept so that a text is judged once.
 
-The key is the SHA-256 of the exact text with everything else that a verdict
-depends on: the policy's digest, the role, the catalog's version. Never a
-normalised text or a parser's tokens: two texts that look alike to a parser
-need not be alike to PostgreSQL.
+The key is the exact text with everything else that a verdict depends on: the
+policy's digest, the role, the catalog's version. Never a normalised text or a
+parser's tokens: two texts that look alike to a parser need not be alike to
+PostgreSQL.
 """
 
 from collections import OrderedDict
-from hashlib import sha256
-from typing import NamedTuple
 
 from proxy.vetting.verdict import Allowed, Denied, Verdict
 
 DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 # The part of the bytes that is for verdicts asked for more than once; a single one may have what is left.
 _PROTECTED = 0.8
+# At most, as Python stores them.
+_BYTES_PER_CHARACTER = 4
 # What an entry holds besides its texts: the key, the sets of `Touched`, the dictionary's slot (measured, rounded up).
 _OVERHEAD_BYTES = 2_048
 
 
-class Key(NamedTuple):
-    """What a verdict depends on."""
-
-    text: bytes
-    policy: str
-    role: str
-    catalog: str
-
-
-def key_of(sql: str, policy_digest: str, role: str, catalog_version: str) -> Key:
-    """Make the key of a text under a policy, for a role, against a catalog."""
-    # `surrogatepass`: a text with lone surrogates has a key (and a denial) like any other.
-    return Key(sha256(sql.encode("utf-8", "surrogatepass")).digest(), policy_digest, role, catalog_version)
+# What a verdict depends on: text, policy's digest, role, catalog's version.
+Key = tuple[str, str, str, str]
 
 
 class VerdictCache:
@@ -81,7 +70,7 @@ class VerdictCache:
 
     def put(self, key: Key, verdict: Verdict) -> None:
         """Keep a verdict, and let go of as many as it needs room."""
-        size = _size_of(verdict)
+        size = _size_of(verdict) + _BYTES_PER_CHARACTER * len(key[0])
         if size > self._max_bytes - self._max_protected_bytes:
             return
         self._remove(key)
@@ -111,7 +100,6 @@ def _size_of(verdict: Verdict) -> int:
     """Estimate the bytes that an entry holds."""
     match verdict:
         case Allowed(sql=sql, observed=observed):
-            # Up to four bytes a character, as Python stores them.
-            return _OVERHEAD_BYTES + 4 * len(sql) + (_size_of(observed) if observed else 0)
+            return _OVERHEAD_BYTES + _BYTES_PER_CHARACTER * len(sql) + (_size_of(observed) if observed else 0)
         case Denied(message=message, detail=detail, hint=hint):
-            return _OVERHEAD_BYTES + 4 * (len(message) + len(detail or "") + len(hint or ""))
+            return _OVERHEAD_BYTES + _BYTES_PER_CHARACTER * (len(message) + len(detail or "") + len(hint or ""))

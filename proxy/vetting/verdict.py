@@ -35,7 +35,9 @@ class Allowed:
     `parameter_count` is the highest `$n` it names. `writes` says whether it
     changes data anywhere, also in a CTE. `fingerprint` names the statement's
     shape in logs (16 hex digits; literals do not change it). `observed` is
-    the denial that mode `observe` let through.
+    the denial that mode `observe` let through. `may_write` says whether it may
+    change data: as vetting saw it, or in a function of the tenant's own
+    (`schema.name`).
     """
 
     sql: str
@@ -45,11 +47,12 @@ class Allowed:
     fingerprint: str
     touched: Touched
     observed: "Denied | None" = None
+    may_write: bool = field(init=False)
 
-    @property
-    def may_write(self) -> bool:
-        """Say whether it may change data: as vetting saw it, or in a function of the tenant's own (`schema.name`)."""
-        return self.writes or any("." in name for name in self.touched.functions)
+    def __post_init__(self) -> None:
+        """Work out what each run of the statement asks."""
+        may_write = self.writes or any("." in name for name in self.touched.functions)
+        object.__setattr__(self, "may_write", may_write)
 
 
 @dataclass(frozen=True, slots=True)

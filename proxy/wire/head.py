@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 
 from proxy.errors import Refusal
-from proxy.wire.request_ids import new_request_id
+from proxy.identity.authenticator import digest_of
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -27,9 +27,20 @@ class ClientGone(Exception):  # noqa: N818 - nothing is wrong: there is nobody l
 
 
 class Head:
-    """The headers that matter, as bytes. `request_id` is the caller's own where that is well-formed, else made here."""
+    """The headers that matter, as bytes. `request_id` is the caller's own where that is well-formed, else empty.
 
-    __slots__ = ("authorization", "content_encoding", "content_length", "content_type", "request_id")
+    `names_request` says whether the caller gave an id, well-formed or not.
+    """
+
+    __slots__ = (
+        "_token",
+        "authorization",
+        "content_encoding",
+        "content_length",
+        "content_type",
+        "names_request",
+        "request_id",
+    )
 
     def __init__(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """Read ASGI's headers (names are lower case there)."""
@@ -37,6 +48,8 @@ class Head:
         self.content_type = self.content_encoding = b""
         self.content_length: int | None = None
         self.request_id = ""
+        self.names_request = False
+        self._token: tuple[str, bytes] | None = None
         for name, value in headers:
             if name == b"authorization":
                 self.authorization.append(value)
@@ -46,17 +59,23 @@ class Head:
                 self.content_length = int(value) if value.isdigit() else None
             elif name == b"content-encoding":
                 self.content_encoding = value
-            elif name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-                self.request_id = value.decode("ascii")
-        if not self.request_id:
-            self.request_id = new_request_id()
+            elif name == b"x-request-id":
+                self.names_request = True
+                if _REQUEST_ID.fullmatch(value):
+                    self.request_id = value.decode("ascii")
 
-    def token(self) -> str:
-        """Return the bearer token (RFC 6750 §2.1).
+    def token(self) -> tuple[str, bytes]:
+        """Return the bearer token (RFC 6750 §2.1), and its SHA-256: made once, however many requests have this head.
 
         Raises Refusal `token-missing` where there is none, `token-invalid`
         where what is there cannot be a token.
         """
+        if self._token is None:
+            token = self._read_token()
+            self._token = token, digest_of(token)
+        return self._token
+
+    def _read_token(self) -> str:
         if not self.authorization:
             raise Refusal("token-missing", "there is no token", hint=_HOW_TO_LOG_IN)
         if len(self.authorization) > 1:

@@ -8,8 +8,9 @@ as with `JSON.parse`.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from proxy.database.values import parse_json
 from proxy.errors import Refusal
@@ -34,8 +35,7 @@ _SAYS_TOO_DEEP = re.compile("depth|nested|recursion", re.IGNORECASE)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A statement as it was asked for. `timeout_ms` is None where the policy's own limit is to hold."""
 
     sql: str
@@ -46,7 +46,25 @@ class Query:
 
 def parse_query(body: bytes) -> Query:
     """Read the body of `POST /query`. Raises Refusal `bad-request`, and no other exception."""
-    document = _parse_document(body)
+    try:
+        document = parse_json(body)
+    except RecursionError as exc:
+        raise _too_deep() from exc
+    except ValueError as exc:
+        message, hint = _why_not_json(body, exc)
+        raise _bad(message, hint) from exc
+    if type(document) is not dict:
+        raise _bad(f"the body is {_kind(document)}, not a JSON object", _EXAMPLE)
+    # What opens fewer than MAX_DEPTH brackets cannot be deeper: counting is quicker than walking.
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or (body.find(b"\\u") >= 0 and _SUSPECT_ESCAPE.search(body)):
+        _check_strings(document)
+    if len(document) == 2:
+        # Nearly every body is one of these two.
+        sql, parameters = document.get("query"), document.get("parameters")
+        if sql is None and parameters is None:
+            sql, parameters = document.get("sql"), document.get("params")
+        if type(sql) is str and type(parameters) is list and len(parameters) <= MAX_PARAMETERS:
+            return Query(sql, parameters)
     values = document if document.keys() <= _FIRST_NAMES else _by_name(document)
     sql = values.get("query")
     if sql is None:
@@ -56,25 +74,11 @@ def parse_query(body: bytes) -> Query:
     return Query(sql, _parameters(values), _array_mode(values), _timeout_ms(values))
 
 
-def _parse_document(body: bytes) -> dict[str, Any]:
-    """Return the body's object: shallow enough to write out again, and without what PostgreSQL's text cannot hold."""
-    try:
-        document = parse_json(body)
-    except RecursionError as exc:
-        raise _too_deep() from exc
-    except ValueError as exc:
-        message, hint = _why_not_json(body, exc)
-        raise _bad(message, hint) from exc
-    if not isinstance(document, dict):
-        raise _bad(f"the body is {_kind(document)}, not a JSON object", _EXAMPLE)
-    # What opens fewer than MAX_DEPTH brackets cannot be deeper: counting is quicker than walking.
-    if body.count(b"[") + body.count(b"{") > MAX_DEPTH or (b"\\u" in body and _SUSPECT_ESCAPE.search(body)):
-        for place, text in _strings(document):
-            if _UNSTORABLE.search(text):
-                raise _bad(
-                    f"{place} holds {_what_is_unstorable(text)}", "PostgreSQL's text cannot hold it: leave it out."
-                )
-    return document
+def _check_strings(document: dict[str, Any]) -> None:
+    """Refuse what is too deep to be written out again, and what PostgreSQL's text cannot hold."""
+    for place, text in _strings(document):
+        if _UNSTORABLE.search(text):
+            raise _bad(f"{place} holds {_what_is_unstorable(text)}", "PostgreSQL's text cannot hold it: leave it out.")
 
 
 def _why_not_json(body: bytes, exc: ValueError) -> tuple[str, str]:

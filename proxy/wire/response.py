@@ -3,8 +3,6 @@
 import math
 from asyncio import sleep
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
@@ -29,30 +27,30 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class ResultLike(Protocol):
-    """What a statement gave: `columns` of (name, type OID), and batches of rows that msgspec can write.
+    """What a statement gave: its columns as JSON (`fields`), and batches of rows that msgspec can write.
 
     `bytes` is about the size of all rows; `len` counts them.
     """
 
     @property
-    def columns(self) -> tuple[tuple[str, int], ...]: ...  # noqa: D102
+    def fields_json(self) -> bytes: ...  # noqa: D102
     @property
     def row_count(self) -> int | None: ...  # noqa: D102
     @property
     def command(self) -> str: ...  # noqa: D102
     @property
     def bytes(self) -> int: ...  # noqa: D102
+    def take_rows(self) -> list[Any]: ...  # noqa: D102
     def batches(self, rows: int) -> Iterator[list[Any]]: ...  # noqa: D102
     def __len__(self) -> int: ...  # noqa: D105
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(msgspec.Struct, frozen=True):
     """A whole answer: its status, its JSON body, and headers beyond the usual ones."""
 
     status: int
     body: bytes | bytearray
-    headers: tuple[Header, ...] = field(default=())
+    headers: tuple[Header, ...] = ()
 
     def headers_for(self, request_id: str) -> list[Header]:
         """Return all headers, in the order in which they are sent."""
@@ -70,8 +68,25 @@ class Response:
         await send({"type": "http.response.body", "body": self.body if with_body else b""})
 
 
+def render_at_once(result: ResultLike) -> Response | None:
+    """Write a result of a usual size as `render_result` does; None: it is large, and others must have their turn."""
+    if result.bytes > _BATCH_BYTES or len(result) > _BATCH_ROWS:
+        return None
+    row_count = result.row_count
+    body = b'{"rows":%b,"rowCount":%b,"command":"%b","fields":%b}' % (
+        _ENCODER.encode(result.take_rows()),
+        b"null" if row_count is None else b"%d" % row_count,
+        result.command.encode(),
+        result.fields_json,
+    )
+    return Response(200, body)
+
+
 async def render_result(result: ResultLike) -> Response:
     """Write a result as `POST /query` answers it, letting others have their turn while a large one is written."""
+    response = render_at_once(result)
+    if response is not None:
+        return response
     body = bytearray(b'{"rows":[]')
     batches = result.batches(_rows_in_batch(result))
     for rows in batches:
@@ -85,7 +100,8 @@ async def render_result(result: ResultLike) -> Response:
             body[at] = _COMMA
     count = "null" if result.row_count is None else result.row_count
     body += f',"rowCount":{count},"command":"{result.command}","fields":'.encode()
-    body += _render_columns(result.columns)
+    body += result.fields_json
+    body += b"}"
     return Response(200, body)
 
 
@@ -95,11 +111,6 @@ def _rows_in_batch(result: ResultLike) -> int:
     if rows <= _BATCH_ROWS and result.bytes <= _BATCH_BYTES:
         return rows or 1
     return max(1, min(_BATCH_ROWS, rows * _BATCH_BYTES // (result.bytes or 1)))
-
-
-@lru_cache(maxsize=1024)
-def _render_columns(columns: tuple[tuple[str, int], ...]) -> bytes:
-    return _ENCODER.encode([{"name": name, "dataTypeID": type_oid} for name, type_oid in columns]) + b"}"
 
 
 def render_refusal(refusal: Refusal, request_id: str, headers: tuple[Header, ...] = ()) -> Response:

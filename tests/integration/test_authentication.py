@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from proxy.authentication import Authentication
 from proxy.database.control import open_control
 from proxy.errors import Refusal
+from proxy.identity.principal import Principal
 from proxy.identity.signing_keys import KeyInvalid
 from proxy.settings import load_settings
 
@@ -41,10 +42,15 @@ def token_by(private: ed25519.Ed25519PrivateKey, kid: str) -> str:
     return jwt.encode(claims, private, "EdDSA", headers={"kid": kid})
 
 
+async def ask(authentication: Authentication, text: str) -> Principal:
+    """Return whom a token or key speaks for, once that is known."""
+    return await authentication.authenticate(text, time.time())
+
+
 async def refusal_of(authentication: Authentication, text: str) -> str:
     """Return the slug of a refusal."""
     with pytest.raises(Refusal) as caught:
-        await authentication.authenticate(text, time.time())
+        await ask(authentication, text)
     return caught.value.error
 
 
@@ -74,11 +80,11 @@ async def test_tokens_and_keys_authenticate_until_they_are_revoked(start: Start,
     bearer = token(jti="j-1")
     async with open_control(control_url) as store:
         record, key = await store.create_key("t", "billing")
-        assert (await authentication.authenticate(bearer, time.time())).credential_id == "j-1"
+        assert (await ask(authentication, bearer)).credential_id == "j-1"
         async with asyncio.timeout(1):
             while True:
                 try:
-                    principal = await authentication.authenticate(key, time.time())
+                    principal = await ask(authentication, key)
                     break
                 except Refusal:
                     await asyncio.sleep(0.01)
@@ -98,7 +104,7 @@ async def test_without_a_control_database_tokens_work_and_keys_do_not(start: Sta
     """JWTs alone need no database; nothing is a key."""
     authentication = await start(PROXY_JWT_SECRET=SECRET)
 
-    assert (await authentication.authenticate(token(), time.time())).tenant == "t"
+    assert (await ask(authentication, token())).tenant == "t"
     assert await refusal_of(authentication, "dbp_" + "a" * 12 + "_" + "b" * 43) == "token-invalid"
 
 
@@ -120,13 +126,13 @@ async def test_the_first_token_of_a_new_key_authenticates(start: Start, tmp_path
     """Rotation: the new key is copied in, and the first token that it signs is believed."""
     old = add_key(tmp_path, "old")
     authentication = await start(PROXY_JWT_KEYS=str(tmp_path))
-    assert await authentication.authenticate(token_by(old, "old"), time.time())
+    assert await ask(authentication, token_by(old, "old"))
     await asyncio.sleep(0.25)
 
     new = add_key(tmp_path, "new")
 
-    assert await authentication.authenticate(token_by(new, "new"), time.time())
-    assert await authentication.authenticate(token_by(old, "old"), time.time())
+    assert await ask(authentication, token_by(new, "new"))
+    assert await ask(authentication, token_by(old, "old"))
 
 
 async def test_a_key_that_is_taken_away_lets_nobody_in_any_more(start: Start, tmp_path: Path) -> None:
@@ -135,7 +141,7 @@ async def test_a_key_that_is_taken_away_lets_nobody_in_any_more(start: Start, tm
     old = add_key(tmp_path, "old")
     authentication = await start(PROXY_JWT_KEYS=str(tmp_path))
     bearer = token_by(old, "old")
-    assert await authentication.authenticate(bearer, time.time())
+    assert await ask(authentication, bearer)
 
     (tmp_path / "old.pem").unlink()
     await asyncio.sleep(1.3)
@@ -151,7 +157,7 @@ async def test_keys_that_break_later_are_told_and_change_nothing(start: Start, t
     await asyncio.sleep(1.3)
 
     assert "main.pem" in authentication.problems()[0]
-    assert await authentication.authenticate(token_by(private, "main"), time.time())
+    assert await ask(authentication, token_by(private, "main"))
 
 
 async def test_keys_that_cannot_be_read_at_start_end_it(start: Start, tmp_path: Path) -> None:
@@ -164,6 +170,6 @@ async def test_issuer_and_audience_come_from_the_settings(start: Start) -> None:
     """What is set is checked."""
     authentication = await start(PROXY_JWT_SECRET=SECRET, PROXY_JWT_ISSUER="me", PROXY_JWT_AUDIENCE="db")
 
-    assert await authentication.authenticate(token(iss="me", aud="db"), time.time())
+    assert await ask(authentication, token(iss="me", aud="db"))
     assert await refusal_of(authentication, token(iss="me")) == "token-invalid"
     assert await refusal_of(authentication, token(aud="db")) == "token-invalid"

@@ -1,4 +1,4 @@
-"""`POST /query` answered by an exchange of its own, and by ASGI: the same bytes, whatever comes over the wire."""
+"""`POST /query` answered at once, by an exchange, and by ASGI: the same bytes, whatever comes over the wire."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import uvicorn
-from gateway_fakes import ACME, ONE, FakeTenant, Judge, authenticate
+from gateway_fakes import ACME, ONE, FakeTenant, Judge, authenticate, authenticate_at_once
 
 from proxy.app import Front
 from proxy.database.results import Field, Result, Shape
 from proxy.errors import StatementFailed
+from proxy.fast_path import FastPath
 from proxy.gateway import Gateway
 from proxy.server import make_server
 from proxy.verdicts import Verdicts
@@ -35,7 +36,7 @@ class Healthy:
 
 @dataclass
 class Ways:
-    """The same gateway's two ways in, and the tenant behind them."""
+    """The same gateway's three ways in, and the tenant behind them."""
 
     tenant: FakeTenant
     judge: Judge
@@ -51,9 +52,9 @@ class Ways:
         return {way: await talk(port, sent, close=close) for way, port in self.ports.items()}
 
     async def same(self, *sent: bytes, close: bool = False) -> bytes:
-        """Return what both ways answer, which has to be the same."""
+        """Return what all ways answer, which has to be the same."""
         answers = await self.answers(*sent, close=close)
-        assert answers["exchange"] == answers["asgi"]
+        assert answers["at once"] == answers["exchange"] == answers["asgi"]
         return answers["asgi"]
 
 
@@ -93,12 +94,15 @@ def request(body: bytes = OK, *lines: str, token: str = ACME, last: bool = True,
 
 @pytest.fixture
 async def ways() -> AsyncIterator[Ways]:
-    """Serve one gateway twice: with the hot route's short way, and without."""
-    tenant, judge = FakeTenant(), Judge()
+    """Serve one gateway three times: with the hot route's ways, and without."""
+    tenant, judge = FakeTenant(has_all_at_hand=True), Judge()
     tenants: Any = {"acme": tenant}
-    gateway = Gateway(authenticate, tenants, Verdicts(judge), max_request_bytes=MAX_BODY)
+    verdicts = Verdicts(judge)
+    gateway = Gateway(authenticate, tenants, verdicts, max_request_bytes=MAX_BODY)
+    fast_path = FastPath(gateway, authenticate_at_once, tenants, verdicts, max_request_bytes=MAX_BODY)
     front = Front(gateway, Healthy())  # type: ignore[arg-type]
     servers = {
+        "at once": make_server(front, gateway.answer, fast_path.take, lifespan=False),
         "exchange": make_server(front, gateway.answer, lifespan=False),
         "asgi": make_server(front, lifespan=False),
     }
@@ -161,13 +165,13 @@ REQUESTS = {
 
 
 @pytest.mark.parametrize("name", REQUESTS)
-async def test_both_ways_answer_alike(ways: Ways, name: str) -> None:
+async def test_all_ways_answer_alike(ways: Ways, name: str) -> None:
     """To the byte, with the same headers in the same order, and the same end of the connection."""
     known_ids = [piece for piece in REQUESTS[name] if b"X-Request-Id" in piece]
     answers = await ways.answers(*REQUESTS[name], close=True)
     if not known_ids or not answers["asgi"].count(b"x-request-id: last"):
         answers = {way: without_ids(answer) for way, answer in answers.items()}
-    assert answers["exchange"] == answers["asgi"]
+    assert answers["at once"] == answers["exchange"] == answers["asgi"]
     assert answers["asgi"]
 
 
@@ -177,37 +181,37 @@ def without_ids(answer: bytes) -> bytes:
 
 
 OUTCOMES = {
-    "many rows": Result(ONE, [(str(number),) for number in range(2_000)], 2_000, "SELECT"),
-    "more than one write's worth": Result(ONE, [("7" * 15,) for _ in range(10_000)], 10_000, "SELECT"),
-    "no rows": Result(ONE, [], 0, "SELECT"),
+    "many rows": Result(ONE, [(str(number),) for number in range(2_000)], b"SELECT 2000"),
+    "more than one write's worth": Result(ONE, [("7" * 15,) for _ in range(10_000)], b"SELECT 10000"),
+    "no rows": Result(ONE, [], b"SELECT 0"),
     "a failure": StatementFailed("23505", "duplicate key", detail="Key (id)=(1) already exists.", applied="no"),
     "a bug": ZeroDivisionError("hunter2"),
 }
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-async def test_both_ways_tell_alike_what_came_of_it(ways: Ways, name: str) -> None:
+async def test_all_ways_tell_alike_what_came_of_it(ways: Ways, name: str) -> None:
     """Results large and small, failures, and our own bugs."""
     outcome = OUTCOMES[name]
 
     def again() -> Any:
-        return Result(ONE, [*outcome._records], outcome.row_count, "SELECT") if isinstance(outcome, Result) else outcome
+        return Result(ONE, [*outcome._records], b"SELECT %d" % len(outcome)) if isinstance(outcome, Result) else outcome
 
     answers = {}
     for way, port in ways.ports.items():
         ways.tenant.outcome = again()
         answers[way] = await talk(port, (request(),), close=False)
-    assert answers["exchange"] == answers["asgi"]
+    assert answers["at once"] == answers["exchange"] == answers["asgi"]
 
 
-async def test_both_ways_deny_alike(ways: Ways) -> None:
+async def test_all_ways_deny_alike(ways: Ways) -> None:
     """A denial has its rule, its place and its hint."""
     ways.judge.verdict = Denied("table-granted", "no", hint="Ask.", position=3, detail="line 1, column 3")
     answer = await ways.same(request())
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["rule"] == "table-granted"
 
 
-@pytest.mark.parametrize("way", ["exchange", "asgi"])
+@pytest.mark.parametrize("way", ["at once", "exchange", "asgi"])
 async def test_statement_of_a_caller_who_leaves_is_cancelled(ways: Ways, way: str) -> None:
     """However it is that the connection's end is heard of."""
     began, ended = asyncio.Event(), asyncio.Event()
@@ -227,7 +231,7 @@ async def test_statement_of_a_caller_who_leaves_is_cancelled(ways: Ways, way: st
     await asyncio.wait_for(ended.wait(), 5)
 
 
-@pytest.mark.parametrize("way", ["exchange", "asgi"])
+@pytest.mark.parametrize("way", ["at once", "exchange", "asgi"])
 async def test_idle_connection_is_closed_when_its_time_is_over(ways: Ways, way: str) -> None:
     """A connection that nobody uses any more does not stay."""
     ways.servers[way].config.timeout_keep_alive = 1
@@ -259,11 +263,11 @@ async def test_timer_of_an_idle_connection_waits_for_a_statement_under_way(ways:
     writer.close()
 
 
-@pytest.mark.parametrize("way", ["exchange", "asgi"])
+@pytest.mark.parametrize("way", ["at once", "exchange", "asgi"])
 async def test_client_that_does_not_read_its_answer_holds_nobody_up(ways: Ways, way: str) -> None:
     """Others are answered while most of a large answer waits to be read; all of it is there when it is."""
     rows = [("x" * 1_000,) for _ in range(20_000)]
-    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, 20_000, "SELECT")
+    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, b"SELECT 20000")
     reader, writer = await asyncio.open_connection("127.0.0.1", ways.ports[way])
     writer.write(request())
     head = await reader.readuntil(b"\r\n\r\n")
@@ -284,14 +288,15 @@ async def test_large_answer_goes_out_in_pieces(ways: Ways, monkeypatch: pytest.M
     write_in_pieces = Exchange._write_in_pieces
 
     async def noting(exchange: Exchange, body: memoryview) -> None:
-        transport = exchange._transport
-        exchange._transport = Noting(transport, sizes)  # type: ignore[assignment]
+        connection = exchange._connection
+        transport = connection.transport
+        connection.transport = Noting(transport, sizes)
         await write_in_pieces(exchange, body)
-        exchange._transport = transport
+        connection.transport = transport
 
     monkeypatch.setattr(Exchange, "_write_in_pieces", noting)
     rows = [("x" * 1_000,) for _ in range(2_000)]
-    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, 2_000, "SELECT")
+    small, ways.tenant.outcome = ways.tenant.outcome, Result(Shape([Field("a", 25)], [None]), rows, b"SELECT 2000")
     reader, writer = await asyncio.open_connection("127.0.0.1", ways.ports["exchange"])
     for outcome in (ways.tenant.outcome, small):
         ways.tenant.outcome = outcome

@@ -2,14 +2,14 @@
 
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, MutableMapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from databases import GATEWAY_PASSWORD, MakeDatabase, run_sql
+from gateway_fakes import answer_of
 from structlog.testing import capture_logs
 
 from proxy.database.pools import Server
@@ -70,22 +70,7 @@ async def blind(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdic
     return await judge_here(sql, policy, role, catalog)
 
 
-@dataclass
-class Caller:
-    """One who sends a body and waits for the answer."""
-
-    body: bytes
-    head: Head = field(
-        default_factory=lambda: Head([(b"content-type", b"application/json"), (b"authorization", b"Bearer acme")])
-    )
-
-    async def read_body(self, _max_bytes: int) -> bytes:
-        """Send it."""
-        return self.body
-
-    def present(self) -> AbstractContextManager[object]:
-        """Stay."""
-        return nullcontext()
+HEAD = Head([(b"content-type", b"application/json"), (b"authorization", b"Bearer acme")])
 
 
 @dataclass
@@ -104,7 +89,12 @@ class Desk:
 
     async def query(self, sql: str, *parameters: Any) -> tuple[int, Any]:
         """Send one query and return status and document."""
-        response = await self.gateway.answer(Caller(json.dumps({"query": sql, "parameters": parameters}).encode()))
+        body = json.dumps({"query": sql, "parameters": parameters}).encode()
+
+        async def receive() -> MutableMapping[str, Any]:
+            return {"type": "http.request", "body": body}
+
+        response = await answer_of(self.gateway, HEAD, receive)
         assert response is not None
         return response.status, json.loads(response.body)
 

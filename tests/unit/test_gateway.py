@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import pytest
-from gateway_fakes import ACME, UNSENDABLE, FakeTenant, Judge, allowed, authenticate
+from gateway_fakes import ACME, UNSENDABLE, FakeTenant, Judge, allowed, answer_of, authenticate
 
 from proxy.database.results import Result
 from proxy.errors import Refusal, StatementFailed
@@ -14,7 +14,6 @@ from proxy.gateway import Gateway
 from proxy.verdicts import Verdicts
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Denied, Touched
-from proxy.wire.caller import AsgiCaller
 from proxy.wire.head import Head
 from proxy.wire.response import Response
 
@@ -51,7 +50,7 @@ async def ask(
     """Send one query through a gateway and return status and document."""
     tenants: Any = {"acme": tenant or FakeTenant()}
     gateway = Gateway(authenticate, tenants, Verdicts(judge or Judge()), max_request_bytes=1000)
-    response = await gateway.answer(AsgiCaller(head(token, **headers), receive_of(body)))
+    response = await answer_of(gateway, head(token, **headers), receive_of(body))
     assert isinstance(response, Response)
     return response.status, json.loads(response.body)
 
@@ -93,7 +92,7 @@ async def test_unauthenticated_body_is_not_even_read() -> None:
         pytest.fail("the body was asked for")
 
     gateway = Gateway(authenticate, {}, Verdicts(Judge()), max_request_bytes=1000)
-    response = await gateway.answer(AsgiCaller(head(None), receive))
+    response = await answer_of(gateway, head(None), receive)
     assert response is not None
     assert (response.status, dict(response.headers)[b"www-authenticate"]) == (401, b"Bearer")
 
@@ -132,11 +131,11 @@ async def test_text_is_judged_once() -> None:
     judge, tenant = Judge(), FakeTenant()
     gateway = Gateway(authenticate, {"acme": tenant}, Verdicts(judge), max_request_bytes=1000)  # type: ignore[dict-item]
     for _ in range(3):
-        await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}')))
+        await answer_of(gateway, head(), receive_of(b'{"query": "SELECT 1"}'))
     assert judge.asked == 1
-    await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT  1"}')))
+    await answer_of(gateway, head(), receive_of(b'{"query": "SELECT  1"}'))
     tenant.catalogs = [Catalog({}, "v2")]
-    await gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}')))
+    await answer_of(gateway, head(), receive_of(b'{"query": "SELECT 1"}'))
     assert judge.asked == 3
 
 
@@ -185,7 +184,7 @@ async def test_bug_does_not_guess_what_became_of_a_write() -> None:
     """While a write was under way nobody knows; once it was done, it is done; a read applied nothing."""
     answers = [
         await ask(FakeTenant(outcome=ZeroDivisionError()), WRITE),
-        await ask(FakeTenant(outcome=Result(UNSENDABLE, [(object(),)], 1, "DELETE")), WRITE),
+        await ask(FakeTenant(outcome=Result(UNSENDABLE, [(object(),)], b"DELETE 1")), WRITE),
         await ask(FakeTenant(outcome=ZeroDivisionError())),
     ]
     assert [(status, document["applied"]) for status, document in answers] == [
@@ -221,7 +220,7 @@ async def test_caller_who_leaves_has_the_statement_cancelled() -> None:
         max_request_bytes=1000,
     )
     receive = receive_of(b'{"query": "SELECT 1"}', then=asyncio.sleep(0.05))
-    assert await asyncio.wait_for(gateway.answer(AsgiCaller(head(), receive)), 5) is None
+    assert await asyncio.wait_for(answer_of(gateway, head(), receive), 5) is None
     assert cancelled.is_set()
 
 
@@ -234,7 +233,7 @@ async def test_server_that_stops_answers_what_it_can(judge: Judge, applied: str,
         Verdicts(judge),
         max_request_bytes=1000,
     )
-    task = asyncio.create_task(gateway.answer(AsgiCaller(head(), receive_of(b'{"query": "SELECT 1"}'))))
+    task = asyncio.create_task(answer_of(gateway, head(), receive_of(b'{"query": "SELECT 1"}')))
     await asyncio.sleep(0.05)
     task.cancel()
     response = await task

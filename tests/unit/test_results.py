@@ -45,7 +45,7 @@ def test_rows_are_what_each_value_says(columns: list[tuple[str, bool]], data: st
 async def test_large_result_is_written_in_batches_and_let_go(count: int) -> None:
     """The JSON is one list, and what was written is no longer held."""
     records = [(str(number),) for number in range(count)]
-    result = Result(Shape([Field("n", 23)], [INTEGERS]), records, count, "SELECT", size=count * 10)
+    result = Result(Shape([Field("n", 23)], [INTEGERS]), records, b"SELECT %d" % count, size=count * 10)
     document = json.loads((await render_result(result)).body)
     assert document["rows"] == [{"n": number} for number in range(count)]
     assert count <= 500 or records == [None] * count
@@ -54,7 +54,7 @@ async def test_large_result_is_written_in_batches_and_let_go(count: int) -> None
 async def test_wide_rows_are_written_few_at_a_time() -> None:
     """A batch is bounded by its bytes, too."""
     wide = "x" * 100_000
-    result = Result(Shape([Field("t", 25)], [None]), [(wide,)] * 20, 20, "SELECT", size=20 * 100_000)
+    result = Result(Shape([Field("t", 25)], [None]), [(wide,)] * 20, b"SELECT 20", size=20 * 100_000)
     body = (await render_result(result)).body
     assert json.loads(body)["rows"] == [{"t": wide}] * 20
 

@@ -10,8 +10,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from proxy.database.execute import Result, execute
+from proxy.database.execute import Execution
 from proxy.database.pools import Server, TenantPool
+from proxy.database.results import Result
 from proxy.embedded import Cluster
 from proxy.policy.model import Limits, Policy
 from proxy.vetting.verdict import Allowed, Touched
@@ -55,11 +56,15 @@ class Postgres:
 
 @dataclass
 class Tenant:
-    """A tenant with a database and a login of its own, and a pool logged in as it."""
+    """A tenant with a database and a login of its own, and a pool logged in as it.
+
+    `at_once` takes the short way to a statement's result where that is open.
+    """
 
     postgres: Postgres
     name: str
     pool: TenantPool
+    at_once: bool = False
 
     async def run(
         self,
@@ -75,7 +80,7 @@ class Tenant:
     ) -> Result:
         """Run a statement as if vetting had allowed it."""
         allowed = Allowed(sql, "SELECT", writes, len(parameters), "", Touched(functions=functions))
-        return await execute(
+        execution = Execution(
             self.pool,
             allowed,
             parameters,
@@ -85,6 +90,22 @@ class Tenant:
             max_bytes=max_bytes,
             array_mode=array_mode,
         )
+        if not (self.at_once and execution.begin()):
+            return await execution.run()
+        answered = asyncio.Event()
+        execution.when_done(answered.set)
+        try:
+            await answered.wait()
+        except asyncio.CancelledError:
+            # As whoever began it does: what is left goes on in a task, and is cancelled there.
+            execution.when_done(None)
+            finishing = asyncio.ensure_future(execution.finish())
+            await asyncio.sleep(0)
+            finishing.cancel()
+            await asyncio.wait([finishing])
+            raise
+        result = execution.result()
+        return await execution.finish() if result is None else result
 
     async def value(self, sql: str, *parameters: Any, **options: Any) -> Any:
         """Run a statement and return its first value as a JSON client sees it."""
@@ -98,7 +119,7 @@ class Tenant:
 
     def with_pool(self, policy: Policy, server: Server | None = None) -> "Tenant":
         """Return the same tenant behind another pool; its user closes it."""
-        return Tenant(self.postgres, self.name, TenantPool(policy, server or self.postgres.server()))
+        return Tenant(self.postgres, self.name, TenantPool(policy, server or self.postgres.server()), self.at_once)
 
     async def admin(self, sql: str, *values: Any) -> list[Any]:
         """Run SQL in the tenant's database as the superuser."""

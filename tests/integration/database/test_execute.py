@@ -20,6 +20,12 @@ PARSE = b"P\0\0"
 TABLE = "CREATE TABLE public.t (id int PRIMARY KEY, note text); GRANT ALL ON public.t TO "
 
 
+@pytest.fixture(autouse=True, params=["run", "begin"])
+def _way(tenant: Tenant, request: pytest.FixtureRequest) -> None:
+    """Have every test take both ways there are to a statement's result."""
+    tenant.at_once = request.param == "begin"
+
+
 @pytest.fixture
 async def table(tenant: Tenant) -> Tenant:
     """Return a tenant that has a table `t (id, note)`."""
