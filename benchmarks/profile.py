@@ -102,21 +102,17 @@ def time_stages(gateway: TimedGateway, workload: Workload, mode: Mode, seconds: 
 def stage_table(workload: Workload, laps: Mapping[str, Sequence[float]]) -> str:
     """Lay out the stages of one request at a time; `laps` are microseconds."""
     whole = median(laps[WHOLE])
-    rows = [(stage.name, stage.what, stage.within is not None) for stage in STAGES]
-    rows += [
-        (BETWEEN, "tasks, and the stopwatch", False),
-        (WHOLE, "from the first byte in to the last byte out", False),
-    ]
+    rows = [(stage.name, stage.what) for stage in STAGES]
+    rows += [(BETWEEN, "the loop, and tasks"), (WHOLE, "from the first byte in to the last byte out")]
     lines = [
         f"{workload.name}, {workload.title}: one request at a time, {len(laps[WHOLE]):,} of them",
         "",
         f"{'stage':18}{'median µs':>10}{'p99 µs':>10}{'share':>7}",
     ]
-    for name, what, nested in rows:
+    for name, what in rows:
         taken = sorted(laps[name])
         middle = median(taken)
-        shown = f"  of it {name}" if nested else name
-        lines.append(f"{shown:18}{middle:10.1f}{percentile(taken, 99):10.1f}{middle / whole:7.0%}  {what}")
+        lines.append(f"{name:18}{middle:10.1f}{percentile(taken, 99):10.1f}{middle / whole:7.0%}  {what}")
     return "\n".join(lines)
 
 

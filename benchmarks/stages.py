@@ -1,9 +1,13 @@
 """The gateway with a stopwatch in its hand: `python -m benchmarks.stages FILE serve` serves, and times each stage.
 
 For one request at a time: whatever happens between a request's first byte and
-its answer is that request's. At the end it writes, for each stage, the
-microseconds of every request to FILE. The stopwatch itself costs a request
-some microseconds, which show up as `between`.
+its answer is that request's. Calls of one stage contain calls of others, and
+each moment counts once, for the innermost: so the stages add up to the whole.
+It knows the short way (`proxy/fast_path.py`) and how a large result goes on
+from there; of the few requests that go the long way, what it does not know is
+`between`. At the end it writes, for each stage, the microseconds of every
+request to FILE. The stopwatch itself costs a request some microseconds, most of
+them in `go on`.
 """
 
 import atexit
@@ -12,10 +16,11 @@ import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter_ns
+from types import coroutine
 from typing import Any
 
 from proxy.__main__ import main
@@ -26,43 +31,69 @@ _ENOUGH = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What belongs to a stage: calls of these, `module:name`. `within` is the stage that has it as a part."""
+    """What belongs to a stage: calls of these, `module:name`, without the calls of other stages in them.
+
+    `after` is the stage that the time before such a call belongs to, where no other call is under way.
+    """
 
     name: str
     what: str
     calls: tuple[str, ...]
-    within: str | None = None
+    after: str = BETWEEN
 
 
-# A request begins with the first of these calls, and ends with the last.
+# A request begins with the first of these calls, and ends with one of the last stage.
 STAGES = (
     Stage(
         "read",
         "HTTP, and the body's JSON",
-        ("proxy.wire.protocol:HttpProtocol.data_received", "proxy.gateway:Gateway._read"),
+        ("proxy.wire.protocol:HttpProtocol.data_received", "proxy.fast_path:parse_query"),
     ),
-    Stage("authenticate", "the token → a principal", ("proxy.gateway:Gateway._identify",)),
     Stage(
-        "admit",
-        "rate, and the queue in and out",
+        "go on",
+        "from one stage to the next, and the stopwatch",
         (
-            "proxy.admission.rate:Rate.take",
-            "proxy.admission.queue:Queue.enter",
-            "proxy.admission.queue:Queue.leave",
+            "proxy.fast_path:FastPath.take",
+            "proxy.fast_path:Flight.land",
+            "proxy.gateway:Gateway.see_through",
         ),
     ),
-    Stage("find the policy", "the tenant by its name", ("proxy.gateway:Gateway._find_tenant",)),
-    Stage("vet", "the text's hash → a verdict", ("proxy.gateway:Gateway._vet",)),
-    Stage("execute", "a session, to PostgreSQL and back, rows as dicts", ("proxy.gateway:Gateway._execute",)),
     Stage(
-        "PostgreSQL",
-        "the driver, the socket, PostgreSQL itself, values decoded",
-        ("proxy.database.session:Session.run",),
-        within="execute",
+        "authenticate",
+        "the token → a principal",
+        ("proxy.wire.head:Head.token", "proxy.identity.authenticator:Authenticator.authenticate"),
     ),
-    Stage("render", "the answer's JSON", ("proxy.gateway:render_result",)),
-    Stage("tell", "the log line and the metrics", ("proxy.telemetry.events:request_served",)),
-    Stage("send", "the answer's head, to the socket", ("proxy.wire.exchange:Exchange.respond",)),
+    Stage("vet", "the text's hash → a verdict", ("proxy.verdicts:Verdicts.allowed",)),
+    Stage("admit", "the queue and the rate", ("proxy.tenants.tenant:Tenant.begin",)),
+    Stage(
+        "bind",
+        "limits and settings, a session, the parameters' texts",
+        ("proxy.tenants.tenant:Tenant.execution", "proxy.database.execute:Execution.begin"),
+    ),
+    Stage("send", "the driver's messages, to PostgreSQL's socket", ("proxy.database.session:Session.send",)),
+    Stage("PostgreSQL", "waited for, from there to its answer: no processor time", ()),
+    Stage(
+        "decode",
+        "the answer's bytes → rows, and the session handed back",
+        ("proxy.database.meter:Meter.data_received", "proxy.database.execute:Execution.result"),
+        after="PostgreSQL",
+    ),
+    Stage("render", "the answer's JSON", ("proxy.fast_path:render_at_once", "proxy.fast_path:render_result")),
+    Stage(
+        "tell",
+        "the log line and the metrics",
+        ("proxy.telemetry.events:query_served", "proxy.telemetry.events:request_served"),
+    ),
+    Stage(
+        "respond",
+        "the answer's head",
+        ("proxy.wire.exchange:Exchange.respond_at_once", "proxy.wire.exchange:Exchange.respond"),
+    ),
+    Stage(
+        "write",
+        "the answer, to the caller's socket",
+        ("proxy.wire.outbox:Outbox.flush", "proxy.wire.exchange:Exchange._write_in_pieces"),
+    ),
 )
 
 
@@ -71,27 +102,37 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.laps: dict[str, list[int]] = {name: [] for name in (*(stage.name for stage in STAGES), WHOLE, BETWEEN)}
-        self._current: dict[str, int] = {}
-        self._began = 0
+        self._current: dict[str, int] | None = None
+        self._inside: list[str] = []
+        self._counted_until = 0
 
     def begin(self) -> None:
         """Begin a request."""
-        self._current, self._began = {}, perf_counter_ns()
+        self._current, self._counted_until = {}, perf_counter_ns()
 
-    def add(self, stage: str, taken_ns: int) -> None:
-        """Add to a stage of the request under way."""
-        self._current[stage] = self._current.get(stage, 0) + taken_ns
+    def enter(self, stage: Stage) -> None:
+        """Count for a stage from now on."""
+        self._count(self._inside[-1] if self._inside else stage.after)
+        self._inside.append(stage.name)
+
+    def leave(self) -> None:
+        """Count for what was counted for before the stage was entered."""
+        self._count(self._inside.pop())
+
+    def _count(self, stage: str) -> None:
+        now = perf_counter_ns()
+        if self._current is not None:
+            self._current[stage] = self._current.get(stage, 0) + now - self._counted_until
+        self._counted_until = now
 
     def end(self) -> None:
-        """End the request."""
-        whole = perf_counter_ns() - self._began
-        if len(self.laps[WHOLE]) >= _ENOUGH:
+        """End the request, if there is one."""
+        taken, self._current = self._current, None
+        if taken is None or len(self.laps[WHOLE]) >= _ENOUGH:
             return
-        for stage in STAGES:
-            self.laps[stage.name].append(self._current.get(stage.name, 0))
-        known = sum(self._current.get(stage.name, 0) for stage in STAGES if stage.within is None)
-        self.laps[WHOLE].append(whole)
-        self.laps[BETWEEN].append(whole - known)
+        taken[WHOLE] = sum(taken.values())
+        for stage, laps in self.laps.items():
+            laps.append(taken.get(stage, 0))
 
 
 def find(call: str) -> tuple[Any, str]:
@@ -105,27 +146,27 @@ def find(call: str) -> tuple[Any, str]:
 
 def attach(stopwatch: Stopwatch) -> None:
     """Put the stopwatch around every call of every stage."""
-    first, last = STAGES[0].calls[0], STAGES[-1].calls[-1]
+    first = STAGES[0].calls[0]
     for stage in STAGES:
         for call in stage.calls:
             holder, name = find(call)
             function = getattr(holder, name)
             around = _around_coroutine if inspect.iscoroutinefunction(function) else _around
-            timed = around(stopwatch, stage.name, function, begins=call == first, ends=call == last)
+            timed = around(stopwatch, stage, function, begins=call == first, ends=stage is STAGES[-1])
             setattr(holder, name, functools.wraps(function)(timed))
 
 
 def _around(
-    stopwatch: Stopwatch, stage: str, function: Callable[..., Any], *, begins: bool, ends: bool
+    stopwatch: Stopwatch, stage: Stage, function: Callable[..., Any], *, begins: bool, ends: bool
 ) -> Callable[..., Any]:
     def timed(*args: Any, **kwargs: Any) -> Any:
         if begins:
             stopwatch.begin()
-        started = perf_counter_ns()
+        stopwatch.enter(stage)
         try:
             return function(*args, **kwargs)
         finally:
-            stopwatch.add(stage, perf_counter_ns() - started)
+            stopwatch.leave()
             if ends:
                 stopwatch.end()
 
@@ -133,20 +174,37 @@ def _around(
 
 
 def _around_coroutine(
-    stopwatch: Stopwatch, stage: str, function: Callable[..., Any], *, begins: bool, ends: bool
+    stopwatch: Stopwatch, stage: Stage, function: Callable[..., Any], *, begins: bool, ends: bool
 ) -> Callable[..., Any]:
     async def timed(*args: Any, **kwargs: Any) -> Any:
         if begins:
             stopwatch.begin()
-        started = perf_counter_ns()
         try:
-            return await function(*args, **kwargs)
+            return await _in_steps(stopwatch, stage, function(*args, **kwargs))
         finally:
-            stopwatch.add(stage, perf_counter_ns() - started)
             if ends:
                 stopwatch.end()
 
     return timed
+
+
+@coroutine
+def _in_steps(stopwatch: Stopwatch, stage: Stage, timed: Coroutine[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run a coroutine, and count what it does, not what it waits for: others have their turn then."""
+    step, news = timed.send, None
+    while True:
+        stopwatch.enter(stage)
+        try:
+            awaited = step(news)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            stopwatch.leave()
+        step, news = timed.send, None
+        try:
+            yield awaited
+        except BaseException as exc:  # noqa: BLE001 - it is the coroutine's to handle
+            step, news = timed.throw, exc
 
 
 def _write(stopwatch: Stopwatch, file: Path) -> None:

@@ -1,6 +1,7 @@
 """What `./run profile` makes of its numbers, and that its stages are still where it looks for them."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import pytest
 
@@ -46,14 +47,76 @@ async def test_stopwatch_times_each_stage_of_a_request(monkeypatch: pytest.Monke
         assert parts == stopwatch.laps["whole"][number]
 
 
+def test_each_moment_counts_for_the_innermost_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage within another is not counted twice, and what is waited for is told from the loop's own time."""
+    outer, inner, answer = Stage("outer", "", ()), Stage("inner", "", ()), Stage("answer", "", (), after="wait")
+    monkeypatch.setattr(stages, "STAGES", (outer, inner, Stage("wait", "", ()), answer))
+    times = iter((0, 1, 3, 7, 8, 108, 118, 120, 121))
+    monkeypatch.setattr(stages, "perf_counter_ns", lambda: next(times))
+    stopwatch = Stopwatch()
+    stopwatch.begin()  # at 0
+    stopwatch.enter(outer)  # at 1, and so on
+    stopwatch.enter(inner)
+    stopwatch.leave()
+    stopwatch.leave()
+    stopwatch.enter(answer)
+    stopwatch.leave()
+    stopwatch.enter(outer)
+    stopwatch.leave()
+    stopwatch.end()
+    assert stopwatch.laps == {
+        "outer": [2 + 1 + 1],
+        "inner": [4],
+        "wait": [100],
+        "answer": [10],
+        "between": [1 + 2],
+        "whole": [121],
+    }
+
+
+async def test_what_a_coroutine_waits_for_is_not_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its steps are counted, each with the clock at its ends; it is sent and thrown what it would be without."""
+    ticks: list[str] = []
+    stopwatch = Stopwatch()
+    monkeypatch.setattr(stopwatch, "enter", lambda _: ticks.append("in"))
+    monkeypatch.setattr(stopwatch, "leave", lambda: ticks.append("out"))
+
+    async def work() -> str:
+        await asyncio.sleep(0)
+        try:
+            await asyncio.get_running_loop().create_future()
+        except asyncio.CancelledError:
+            ticks.append("cancelled")
+        return "done"
+
+    task = asyncio.ensure_future(_wait(stages._in_steps(stopwatch, STAGES[0], work())))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    task.cancel()
+    assert await task == "done"
+    assert ticks == ["in", "out", "in", "out", "in", "cancelled", "out"]
+
+
+async def _wait(awaitable: Awaitable[str]) -> str:
+    return await awaitable
+
+
+def test_end_without_a_request_is_none() -> None:
+    """A server that stops writes out what it has: that is no request."""
+    stopwatch = Stopwatch()
+    stopwatch.end()
+    assert not any(stopwatch.laps.values())
+
+
 def test_stage_table_shows_medians_and_shares() -> None:
-    """A stage that is part of another is shown as such."""
+    """Each stage has a line, also the one that is no call; the whole is the last."""
     laps = {name: [10.0, 20.0, 30.0] for name in (*(stage.name for stage in STAGES), "between")}
     lines = stage_table(WORKLOADS["W1"], {**laps, "whole": [100.0, 200.0, 300.0]}).splitlines()
     assert "3 of them" in lines[0]
     vet = next(line for line in lines if line.startswith("vet"))
     assert vet.split()[:4] == ["vet", "20.0", "30.0", "10%"]
-    assert any(line.startswith("  of it PostgreSQL") for line in lines)
+    assert any(line.startswith("PostgreSQL") for line in lines)
+    assert lines[-1].split()[:4] == ["whole", "200.0", "300.0", "100%"]
 
 
 def test_samples_count_for_the_innermost_function() -> None:
