@@ -217,12 +217,14 @@ class Exchange:
         """Write a large body, a piece at a turn of the loop, as fast as the client takes it."""
         connection = self._connection
         for at in range(0, len(body), _PIECE_BYTES):
+            if at:
+                await asyncio.sleep(0)
             if connection.flow.write_paused:
                 await connection.flow.drain()
             if self.disconnected:
                 return
+            # Not a turn after the last one: the client's next request would come while this one is not over.
             connection.transport.write(body[at : at + _PIECE_BYTES])
-            await asyncio.sleep(0)
 
     def _head_of(self, response: Response) -> bytes:
         defaults = self._connection.server_state.default_headers

@@ -310,6 +310,21 @@ async def test_large_answer_goes_out_in_pieces(ways: Ways, monkeypatch: pytest.M
     await writer.wait_closed()
 
 
+async def test_last_piece_is_the_end_of_an_answer(ways: Ways, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No turn of the loop follows it, in which the client's next request would find this one unfinished."""
+    unfinished: list[bool] = []
+    write_in_pieces = Exchange._write_in_pieces
+
+    async def noting(exchange: Exchange, body: memoryview) -> None:
+        asyncio.get_running_loop().call_soon(lambda: unfinished.append(not exchange.response_complete))
+        await write_in_pieces(exchange, body)
+
+    monkeypatch.setattr(Exchange, "_write_in_pieces", noting)
+    ways.tenant.outcome = Result(Shape([Field("a", 25)], [None]), [("x" * 100_000,)], b"SELECT 1")
+    answer = await talk(ways.ports["exchange"], (request(),), close=False)
+    assert (len(answer) > 100_000, unfinished) == (True, [False])
+
+
 @dataclass
 class Noting:
     """A transport that notes the size of what is written."""
