@@ -1,5 +1,7 @@
 """Whether a request may start now."""
 
+from contextlib import ExitStack
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +55,11 @@ def test_queue_is_full_at_its_limit_and_not_before() -> None:
     """What a tenant's connections can work off in a while may wait; more may not."""
     queue = Queue(connections=2)
     limit = 2 * (1 + WAITING_PER_CONNECTION)
-    assert all(queue.enter() for _ in range(limit))
-    assert not queue.enter()
-    queue.leave()
-    assert queue.enter()
+    with ExitStack() as inside:
+        for _ in range(limit - 1):
+            inside.enter_context(queue)
+        assert not queue.full
+        with queue:
+            assert queue.full
+        assert not queue.full
+    assert queue.inside == 0

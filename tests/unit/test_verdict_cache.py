@@ -135,7 +135,7 @@ def test_cache_does_what_its_plain_description_does(max_bytes: int, steps: list[
         if is_put:
             verdict = denied("n" * letters)
             cache.put(key(str(name)), verdict)
-            model.put(key(str(name)), _size_of(verdict))
+            model.put(key(str(name)), _size_of(verdict) + 4 * len(str(name)))
         else:
             assert (cache.get(key(str(name))) is not None) == model.get(key(str(name)))
         assert len(cache) == len(model.probation) + len(model.protected)
