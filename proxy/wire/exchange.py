@@ -190,10 +190,9 @@ class Exchange:
             return False
         data = self._head_of(response) + body
         self.response_complete = True
-        if self.keep_alive:
-            connection.outbox.put(connection.transport, data)
-        else:
-            connection.transport.write(data)
+        connection.outbox.put(connection.transport, data)
+        if not self.keep_alive:
+            connection.outbox.flush()
             connection.transport.close()
         connection.on_response_complete()
         return True

@@ -163,6 +163,10 @@ class HttpProtocol(HttpToolsProtocol):
         assert self._answer is not None  # noqa: S101 - no exchange begins without it
         exchange.start(self._answer(exchange))
 
+    def eof_received(self) -> None:
+        """Be told that the client sends no more, which closes the connection: what was answered goes out first."""
+        self.outbox.flush()
+
     def shutdown(self) -> None:
         """Be told that the server stops: what was answered goes out first."""
         self.outbox.flush()
@@ -177,6 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
             "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
             f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
         )
+        self.outbox.flush()  # an answer to what came before goes first
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
 
