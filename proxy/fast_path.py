@@ -11,7 +11,6 @@ how what goes wrong is told. What goes wrong after the statement was sent goes
 on there, too, from where it stands.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from time import perf_counter, time
 
@@ -20,7 +19,7 @@ import msgspec
 from proxy.database.execute import Execution
 from proxy.gateway import Gateway, note_result, note_verdict
 from proxy.identity.principal import Principal
-from proxy.telemetry import events
+from proxy.telemetry import events, metrics
 from proxy.telemetry.record import Record
 from proxy.tenants.tenant import Tenant
 from proxy.verdicts import Verdicts
@@ -68,6 +67,7 @@ class FastPath:
             return False
         if not tenant.begin(execution):
             return False
+        metrics.count_verdict(known=True)
         flight = Flight(self._gateway, exchange, principal, tenant, query, execution, started_s)
         exchange.is_answered(flight.cancel)
         execution.when_done(flight.land)
@@ -129,8 +129,7 @@ class Flight(msgspec.Struct, frozen=True):
         """Be told that nobody waits for the answer any more."""
         self.execution.when_done(None)
         self._go_on_in_task()
-        # It begins in this turn of the loop; what has not begun would end without a word to anybody.
-        asyncio.get_running_loop().call_soon(self.exchange.cancel)
+        self.exchange.cancel()
 
     def _go_on_in_task(self) -> None:
         """Leave to a task what has to be waited for, or what went wrong."""

@@ -55,15 +55,15 @@ class Verdicts:
         self._misses: dict[Key, _Miss] = {}
 
     def allowed(self, tenant: Tenant, role: str, sql: str) -> Allowed | None:
-        """Return the verdict on a text, for a role of the tenant's policy, if it was allowed before; None: see `of`."""
+        """Return the verdict on a text, for a role of the tenant's policy, if it was allowed before; None: see `of`.
+
+        Whoever acts on it counts it: where it comes to nothing, `of` is asked for the same text, and counts.
+        """
         catalog = tenant.fresh_catalog()
         if catalog is None:
             return None
         verdict = self._cache.get((sql, tenant.policy.digest, role, catalog.version))
-        if not isinstance(verdict, Allowed):
-            return None
-        metrics.count_verdict(known=True)
-        return verdict
+        return verdict if isinstance(verdict, Allowed) else None
 
     async def of(self, tenant: Tenant, role: str, sql: str, catalog: Catalog, record: Record) -> Verdict:
         """Return the verdict on a text, reached now if need be. Raises as `Tenant.second_read` does."""

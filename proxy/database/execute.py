@@ -110,7 +110,7 @@ class Execution:
             return False
         try:
             before = self._bind(session, statement)
-        except Refusal:
+        except Exception:  # noqa: BLE001 - `run` meets it, too, and raises it
             pool.put_back(session)
             return False
         self._session, self._statement = session, statement

@@ -11,6 +11,7 @@ byte: a test holds the two together.
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from inspect import CORO_CREATED, getcoroutinestate
 from typing import Any, Protocol, Self
 
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -102,8 +103,13 @@ class Exchange:
 
     def cancel(self, msg: str | None = None) -> bool:
         """Have whoever works on the answer stop. uvicorn asks for it as it would ask a task."""
-        if self._task is not None:
-            return self._task.cancel(msg)
+        task = self._task
+        if task is not None:
+            if getcoroutinestate(task.get_coro()) == CORO_CREATED:  # type: ignore[arg-type]  # `start` gave it one
+                # It begins in this turn of the loop; what has not begun would end without a word to anybody.
+                asyncio.get_running_loop().call_soon(task.cancel, msg)
+                return True
+            return task.cancel(msg)
         on_cancel, self._on_cancel = self._on_cancel, None
         if on_cancel is not None:
             on_cancel()
