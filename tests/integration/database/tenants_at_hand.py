@@ -58,13 +58,14 @@ class Postgres:
 class Tenant:
     """A tenant with a database and a login of its own, and a pool logged in as it.
 
-    `at_once` takes the short way to a statement's result where that is open.
+    `at_once` takes the short way to a statement's result where that is open; `begun` counts how often it was.
     """
 
     postgres: Postgres
     name: str
     pool: TenantPool
     at_once: bool = False
+    begun: int = 0
 
     async def run(
         self,
@@ -92,6 +93,7 @@ class Tenant:
         )
         if not (self.at_once and execution.begin()):
             return await execution.run()
+        self.begun += 1
         answered = asyncio.Event()
         execution.when_done(answered.set)
         try:

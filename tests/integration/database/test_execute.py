@@ -1,6 +1,7 @@
 """Statements run on a real PostgreSQL: their limits, their time, and what became of each."""
 
 import asyncio
+import gc
 import random
 import resource
 import time
@@ -11,7 +12,9 @@ import pytest
 from relay import Relay, relayed
 from tenants_at_hand import Tenant
 
+from proxy.database.execute import Execution
 from proxy.errors import Refusal, StatementFailed
+from proxy.vetting.verdict import Allowed, Touched
 
 pytestmark = pytest.mark.every_postgresql
 
@@ -449,3 +452,197 @@ async def test_a_statement_that_the_wire_cannot_carry_is_refused(tenant: Tenant)
             await tenant.run(sql)
         assert refused.value.error == "bad-request"
     assert await tenant.value("SELECT 1") == 1
+
+
+# A statement that is prepared already, on a connection that has been used: the short way begins it.
+
+WARM_READ = "SELECT id, pg_sleep($1)::text FROM t"
+WARM_WRITE = "INSERT INTO t SELECT $1, pg_sleep($2)::text"
+
+
+async def warm(tenant: Tenant) -> int:
+    """Have a row 0 and both statements prepared on one connection; return its backend's process id."""
+    await tenant.run(WARM_WRITE, 0, 0, writes=True)
+    await tenant.run(WARM_READ, 0)
+    [backend] = await tenant.backends()
+    tenant.begun = 0
+    return int(backend["pid"])
+
+
+def was_begun(tenant: Tenant, times: int = 1) -> bool:
+    """Say whether the short way was taken so many times, or none where it is not to be."""
+    return tenant.begun == (times if tenant.at_once else 0)
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_a_warm_statement_that_an_administrator_ends_has_applied_nothing(table: Tenant, *, writes: bool) -> None:
+    """The last word is passed on for a read as for a write, nothing is tried again, and the next has a connection."""
+    await warm(table)
+    statement = table.run(WARM_WRITE, 1, 30, writes=True) if writes else table.run(WARM_READ, 30)
+    task = asyncio.create_task(statement)
+    await table.admin("SELECT pg_terminate_backend($1)", await first_active(table))
+    with pytest.raises(StatementFailed) as failed:
+        await task
+    assert (failed.value.code, failed.value.applied) == ("57P01", "no")
+    assert was_begun(table)
+    assert await count(table) == 1
+    assert len((await table.run(WARM_READ, 0)).rows) == 1
+
+
+async def test_a_warm_read_on_a_connection_found_dead_is_tried_once_more(wire: tuple[Relay, Tenant]) -> None:
+    """It ended in silence: a new connection answers, and the others that may be as dead are closed."""
+    relay, tenant = wire
+    await warm(tenant)
+    relay.cut_at = SYNC
+    assert len((await tenant.run(WARM_READ, 0)).rows) == 1
+    assert relay.cuts == 1
+    assert was_begun(tenant)
+    assert len((await tenant.run(WARM_READ, 0)).rows) == 1
+
+
+async def test_a_warm_read_is_tried_no_more_than_once_more(wire: tuple[Relay, Tenant]) -> None:
+    """A server that ends each connection in silence is told of."""
+    relay, tenant = wire
+    await warm(tenant)
+
+    async def cut_again() -> None:
+        while relay.cuts < 2:
+            await asyncio.sleep(0.01)
+            if relay.cut_at is None:
+                relay.cut_at = b"pg_sleep"
+
+    relay.cut_at = SYNC
+    cutting = asyncio.create_task(cut_again())
+    with pytest.raises(StatementFailed) as failed:
+        await tenant.run(WARM_READ, 0)
+    await cutting
+    assert (failed.value.code, failed.value.applied, relay.cuts) == ("08006", "no", 2)
+    assert was_begun(tenant)
+
+
+async def test_a_warm_write_on_a_connection_found_dead_is_not_tried_again(wire: tuple[Relay, Tenant]) -> None:
+    """Nobody knows whether it was applied, and it is not applied twice."""
+    relay, tenant = wire
+    await warm(tenant)
+    relay.cut_at = SYNC
+    with pytest.raises(StatementFailed) as failed:
+        await tenant.run(WARM_WRITE, 1, 0, writes=True)
+    assert (failed.value.code, failed.value.applied, relay.cuts) == ("08006", "unknown", 1)
+    assert was_begun(tenant)
+    assert await nothing_runs(tenant)
+    assert await count(tenant) == 2
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_a_backend_that_died_while_it_was_idle_costs_a_read_nothing(table: Tenant, *, writes: bool) -> None:
+    """Its end is known before the next statement comes, which has a new connection."""
+    pid = await warm(table)
+    await table.admin("SELECT pg_terminate_backend($1)", pid)
+    assert await table.have_left()
+    await (table.run(WARM_WRITE, 1, 0, writes=True) if writes else table.run(WARM_READ, 0))
+    assert was_begun(table, times=0)
+    assert await count(table) == 1 + writes
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_a_caller_that_goes_away_has_its_warm_statement_cancelled(table: Tenant, *, writes: bool) -> None:
+    """Between its beginning and the answer: PostgreSQL cancels, nothing is applied, and the place is free again."""
+    await warm(table)
+    statement = table.run(WARM_WRITE, 1, 30, writes=True) if writes else table.run(WARM_READ, 30)
+    task = asyncio.create_task(statement)
+    await first_active(table)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert was_begun(table)
+    assert await nothing_runs(table)
+    assert await count(table) == 1
+    await table.pool.settle()
+    assert table.pool.in_use == 0
+    assert len((await table.run(WARM_READ, 0)).rows) == 1
+
+
+@pytest.mark.parametrize("writes", [False, True])
+async def test_warm_statement_whose_time_is_over_is_cancelled(table: Tenant, *, writes: bool) -> None:
+    """PostgreSQL's answer says what became of it, and the connection is given up."""
+    await warm(table)
+    with pytest.raises(StatementFailed) as failed:
+        await (
+            table.run(WARM_WRITE, 1, 30, writes=True, timeout_ms=150)
+            if writes
+            else table.run(WARM_READ, 30, timeout_ms=150)
+        )
+    assert (failed.value.code, failed.value.applied) == ("57014", "no")
+    assert failed.value.message == "the statement was cancelled: its time was over"
+    assert was_begun(table)
+    assert await nothing_runs(table, within_s=0.5)
+    assert await count(table) == 1
+
+
+async def test_a_warm_read_over_a_limit_is_refused(table: Tenant) -> None:
+    """By rows and by bytes, few of them and many."""
+    sql = "SELECT repeat('x', $1) FROM generate_series(1, $2)"
+    await table.run(sql, 1, 1)
+    table.begun = 0
+    cases = [
+        (1, 11, "the result has more than 10 rows"),
+        (10_000, 50, "the result has more than 10 rows"),
+        (2_000_000, 1, "the result is larger than 1048576 bytes"),
+    ]
+    for number, (letters, rows, message) in enumerate(cases, 1):
+        assert (await table.run(sql, 1, 10, max_rows=10)).row_count == 10
+        with pytest.raises(Refusal) as refused:
+            await table.run(sql, letters, rows, max_rows=10)
+        assert (refused.value.error, refused.value.message) == ("result-too-large", message), number
+    assert table.begun >= (4 if table.at_once else 0)
+
+
+async def test_a_warm_write_on_a_changed_table_is_applied_once(table: Tenant) -> None:
+    """A plan that no longer fits has applied nothing; the new one applies it."""
+    await table.admin("ALTER TABLE t ADD n int")
+    write, read = "INSERT INTO t (id, n) VALUES ($1, $2)", "SELECT * FROM t ORDER BY id"
+    await table.run(write, 1, 1, writes=True)
+    assert (await table.run(read)).rows == [{"id": 1, "note": None, "n": 1}]
+    table.begun = 0
+    await table.admin("ALTER TABLE t ALTER n TYPE text, DROP note")
+    await table.run(write, 2, "2", writes=True)
+    assert (await table.run(read)).rows == [{"id": 1, "n": "1"}, {"id": 2, "n": "2"}]
+    assert await count(table) == 2
+
+
+async def test_answer_that_is_here_when_its_caller_goes_away_is_applied(table: Tenant) -> None:
+    """A write that was begun and has ended stays so, and the pool has its place again."""
+    await warm(table)
+    allowed = Allowed(WARM_WRITE, "INSERT", writes=True, parameter_count=2, fingerprint="", touched=Touched())
+    execution = Execution(table.pool, allowed, (1, 0), {}, timeout_ms=5_000, max_rows=10, max_bytes=1_000)
+    assert execution.begin()
+    while await count(table) < 2:  # noqa: ASYNC110 - another process makes it so
+        await asyncio.sleep(0.01)
+    finishing = asyncio.ensure_future(execution.finish())
+    await asyncio.sleep(0)
+    finishing.cancel()
+    await asyncio.wait([finishing])
+    await table.pool.settle()
+    assert table.pool.in_use == 0
+    assert len((await table.run(WARM_READ, 0)).rows) == 2
+    assert await count(table) == 2
+
+
+async def test_warm_statements_leave_no_cycles(table: Tenant) -> None:
+    """Neither way leaves the garbage collector anything of a statement that went well."""
+    for number in range(3):
+        await table.run(WARM_WRITE, number, 0, writes=True)
+        await table.run(WARM_READ, 0)
+    flags = gc.get_debug()
+    gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        for number in range(3, 20):
+            await table.run(WARM_WRITE, number, 0, writes=True)
+            await table.run(WARM_READ, 0)
+        gc.collect()
+        left = [type(found) for found in gc.garbage]
+    finally:
+        gc.set_debug(flags)
+        gc.garbage.clear()
+    assert [kind for kind in left if kind.__module__.startswith(("proxy.", "asyncpg", "asyncio", "_asyncio"))] == []
