@@ -39,6 +39,8 @@ MESSAGES = [
     request().replace(b"/query", b"/nothing"),
     request().replace(b"/query", b"/query?a=b"),
     request().replace(b"POST", b"PATCH"),
+    request(request(), token=""),
+    b"POST /query HTTP/1.1\r\nX-Value: ",
     request()[:-3],
     request()[3:],
     b"GET /health HTTP/1.1\r\nHost: gateway\r\n\r\n",

@@ -6,6 +6,7 @@ import pytest
 from connection_fakes import OK, House, request, statuses, without_ids
 
 from proxy.errors import Refusal
+from proxy.wire.head import Head
 from proxy.wire.protocol import HttpProtocol
 
 LONGER = b'{"query": "SELECT 12"}'
@@ -100,6 +101,64 @@ async def test_body_that_comes_later_leaves_its_head_known() -> None:
     sent = request()
     assert statuses(await line.send(sent[:-5], sent[-5:], sent)) == [200, 200]
     assert known(line.protocol) == [head_of(sent)]
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (head_of(request()).replace(b"gateway\r\n", b"gateway\n"), 4),
+        (head_of(request(OK, "X-Folded: a", " b")), 5),
+        (b"\r\n" + head_of(request()), 4),
+        (head_of(request()).replace(b"HTTP/1.1", b"HTTP/1.0"), 4),
+        (head_of(request())[:-2], 4),
+    ],
+    ids=["a line end without a CR", "a folded line", "a line before it", "HTTP/1.0", "no end"],
+)
+async def test_plainness_of_a_head_is_not_the_parsers_to_say(raw: bytes, headers: int) -> None:
+    """Whatever a lenient parser makes of it, what could be read in two ways is not known by its bytes."""
+    protocol = House().connect().protocol
+    protocol.headers = [(b"x", b"y")] * headers
+    protocol._get_to_know(Head([(b"content-length", b"21")]), raw)
+    assert known(protocol) == []
+
+
+async def test_plain_head_is_known_by_the_same_measure() -> None:
+    """So the test above tells something."""
+    protocol = House().connect().protocol
+    protocol.headers = [(b"x", b"y")] * 4
+    protocol._get_to_know(Head([(b"content-length", b"21")]), head_of(request()))
+    assert known(protocol) == [head_of(request())]
+
+
+SMUGGLED = {
+    "a body that looks like a request": (
+        [request(), head_of(request(request(), token="")), request(), request()],
+        [200, 401, 200],
+    ),
+    "a header's value that looks like a request": (
+        [request(), b"POST /query HTTP/1.1\r\nX-Value: ", request(), request()],
+        [200, 200, 200],
+    ),
+    "a chunk that looks like a request": (
+        [
+            request(),
+            request(b"", "Transfer-Encoding: chunked", length=False, token="") + b"%x\r\n" % len(request()),
+            request(),
+            b"\r\n0\r\n\r\n",
+            request(),
+        ],
+        [200, 401, 200],
+    ),
+    "a head that another follows": ([request() + request(token="expired"), request()], [200, 401, 200]),
+    "a head that follows another": ([request(token="expired") + request(), request(token="expired")], [401, 200, 401]),
+}
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+async def test_only_what_begins_a_request_is_taken_for_one(name: str) -> None:
+    """Bytes that are known as a head are no head in the middle of something else, nor is one head known for another."""
+    pieces, expected = SMUGGLED[name]
+    assert statuses(await House().same(*pieces)) == expected
 
 
 async def test_number_of_known_heads_is_bounded() -> None:
