@@ -132,14 +132,14 @@ class Execution:
 
     def result(self) -> Result | None:
         """Return what the statement returned, once the answer is here; None: ask `finish` what is the matter."""
-        session, sent = self._session, self._sent
-        if sent is None:
+        if self._sent is None:
             return None
+        session = self._session
         try:
-            rows, tag = session.collect(sent)
+            rows, tag = session.collect(self._sent[0])
             result = self._end(session, self._statement, rows, tag)
         except Exception as exc:  # noqa: BLE001 - `finish` raises it, and sees to the session
-            self._failure = exc
+            self._failure, self._sent = exc, None
             return None
         self._pool.deadlines.clear(session)
         if session.expired:
@@ -152,9 +152,15 @@ class Execution:
         return await self._supervise(self._session, self._rest())
 
     async def _rest(self) -> Result:
-        if self._failure is not None or self._sent is None:
-            raise self._failure or AssertionError("nothing was sent")
-        rows, tag = await self._session.wait(self._sent)
+        failure, self._failure = self._failure, None
+        if failure is not None or self._sent is None:
+            try:
+                raise failure or AssertionError("nothing was sent")
+            finally:
+                # It knows this frame, and this execution: a circle that only the garbage collector would find.
+                del failure
+        waiting, self._sent = self._session.wait(self._sent), None
+        rows, tag = await waiting
         return self._end(self._session, self._statement, rows, tag)
 
     async def _supervise(self, session: Session, begun: Coroutine[Any, Any, Result] | None) -> Result:
@@ -215,8 +221,7 @@ class Execution:
         if self.allowed.may_write and statement.shape.columns:
             return await self._run_in_transaction(session, statement, prelude.BEGIN + before)
         self._applied_if_lost = "unknown" if self.allowed.may_write else "no"
-        sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
-        rows, tag = await session.wait(sent)
+        rows, tag = await session.wait(session.send(statement, self._texts, before, self._max_bytes, self._max_rows))
         return self._end(session, statement, rows, tag)
 
     def _bind(self, session: Session, statement: Statement) -> bytes:
@@ -240,8 +245,7 @@ class Execution:
     async def _run_in_transaction(self, session: Session, statement: Statement, before: bytes) -> Result:
         """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
         self._applied_if_lost = "no"
-        sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
-        rows, tag = await session.wait(sent)
+        rows, tag = await session.wait(session.send(statement, self._texts, before, self._max_bytes, self._max_rows))
         size = session.meter.received
         if len(rows) > self._max_rows:
             await _roll_back(session)

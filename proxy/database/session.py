@@ -40,7 +40,9 @@ class Statement(NamedTuple):
     shape: Shape
 
 
-# A statement under way: the driver's coroutine, and the future of the answer, where it waits.
+# A statement under way: the driver's coroutine, and the future of the answer, where it waits. That keeps an error for
+# good, and the error the frames that it has passed through: a frame that keeps the future makes a circle that only the
+# garbage collector would find.
 Sent = tuple[Any, asyncio.Future[Any]]
 
 
@@ -49,16 +51,21 @@ def _rest_of(execution: Any, awaited: Any) -> Generator[Any, Any, Any]:
     """Be what is left of the driver's coroutine, in a task."""
     # What a future says to the task that is to wait for it.
     awaited._asyncio_future_blocking = True
-    while True:
-        go_on, news = execution.send, None
-        try:
-            yield awaited
-        except BaseException as exc:  # noqa: BLE001 - it is the driver's to handle
-            go_on, news = execution.throw, exc
-        try:
-            awaited = go_on(news)
-        except StopIteration as stop:
-            return stop.value
+    news: BaseException | None = None
+    try:
+        while True:
+            go_on, news = execution.send, None
+            try:
+                yield awaited
+            except BaseException as exc:  # noqa: BLE001 - it is the driver's to handle
+                go_on, news = execution.throw, exc
+            try:
+                awaited = go_on(news)
+            except StopIteration as stop:
+                return stop.value
+    finally:
+        # They know the error, which knows this frame: see `Sent`.
+        del awaited, news
 
 
 class Session:
@@ -156,10 +163,10 @@ class Session:
         answer._asyncio_future_blocking = False
         return execution, answer
 
-    def collect(self, sent: Sent) -> tuple[list[Any], bytes]:
-        """Return the rows and the command tag of what was sent, once the answer is here."""
+    def collect(self, execution: Any) -> tuple[list[Any], bytes]:
+        """Return the rows and the command tag of what was sent, once the answer is here: the first half of `Sent`."""
         try:
-            sent[0].send(None)
+            execution.send(None)
         except StopIteration as stop:
             self.meter.stop()
             rows, tag, _ = stop.value
@@ -171,8 +178,10 @@ class Session:
 
     async def wait(self, sent: Sent) -> tuple[list[Any], bytes]:
         """Wait for the answer to what was sent, and return its rows and its command tag."""
+        rest = _rest_of(*sent)
+        del sent
         try:
-            rows, tag, _ = await _rest_of(*sent)
+            rows, tag, _ = await rest
         except asyncpg.PostgresError:
             self.meter.stop()
             raise

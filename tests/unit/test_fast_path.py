@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 from connection_fakes import OK, WAYS, House, Line, request, statuses
-from gateway_fakes import ONE, UNSENDABLE, FakeTenant, Judge, allowed
+from gateway_fakes import ACME, ONE, UNSENDABLE, FakeTenant, Judge, allowed
 from session_fakes import FakePool, serve
 
 from proxy.database.results import Result
@@ -199,21 +200,34 @@ async def test_what_can_be_answered_at_once_is(stage: Stage, counted: list[bool]
     assert [entry["status"] for entry in logged] == [200]
 
 
-async def test_requests_leave_no_cycles(stage: Stage) -> None:
-    """Nothing that a request made is left to the garbage collector: its pauses were most of the longest waits."""
+def _fail(_sent: object) -> None:
+    raise asyncpg.DivisionByZeroError
+
+
+@pytest.mark.parametrize("status", [200, 400, 401])
+async def test_requests_leave_no_cycles(stage: Stage, status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that a request made is left to the garbage collector: its pauses were most of the longest waits.
+
+    Neither of one that was answered with rows, nor of one whose statement failed, nor of one that was refused.
+    """
     line = stage.house.connect()
-    await line.send(*[request()] * 5)
+    sent = request(token="expired" if status == 401 else ACME)
+    await line.send(*[sent] * 5)
+    if status == 400:
+        monkeypatch.setattr(stage.pool.session, "collect", _fail)
+        await line.send(sent)
+    line.transport.sent.clear()
     flags = gc.get_debug()
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
-        await line.send(*[request()] * 50)
+        await line.send(*[sent] * 50)
         gc.collect()
         left = [found for found in gc.garbage if _is_ours(found)]
     finally:
         gc.set_debug(flags)
         gc.garbage.clear()
-    assert statuses(line.received) == [200] * 55
+    assert statuses(line.received) == [status] * 50
     assert left == []
 
 
