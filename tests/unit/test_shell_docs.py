@@ -31,7 +31,8 @@ def test_every_event_is_documented() -> None:
     documented = set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE))
     functions = inspect.getmembers(events, inspect.isfunction)
     there_are = {name for name, function in functions if function.__module__ == events.__name__}
-    assert documented == there_are | {"server_message"}
+    # `query_served` is a shorter way to the line of `request_served`.
+    assert documented == (there_are - {"query_served"}) | {"server_message"}
 
 
 def test_every_field_of_a_requests_line_is_documented() -> None:
