@@ -8,8 +8,9 @@ from typing import Any
 
 import yaml
 
-from proxy.database.execute import Result, execute
+from proxy.database.execute import Execution
 from proxy.database.pools import TenantPool
+from proxy.database.results import Result
 from proxy.policy.ddl import ROLE_SETTING
 from proxy.policy.model import Policy
 from proxy.tenants.second_reader import SecondReader
@@ -112,7 +113,7 @@ class Edge:
     async def _execute(self, allowed: Allowed, role: str, parameters: Sequence[Any], claims: Claims | None) -> Result:
         said = self.system.claims if claims is None else claims
         settings = {setting: said.get(claim, "") for setting, claim in self.policy.claims.items()}
-        return await execute(
+        execution = Execution(
             self.pool,
             allowed,
             parameters,
@@ -121,3 +122,4 @@ class Edge:
             max_rows=1_000,
             max_bytes=1 << 20,
         )
+        return await execution.run()

@@ -8,7 +8,7 @@ import pytest
 from databases import Connect
 from systems_at_hand import Edge
 
-from proxy.database.execute import Result
+from proxy.database.results import Result
 from proxy.errors import StatementFailed
 
 SYSTEM = "escalation"
