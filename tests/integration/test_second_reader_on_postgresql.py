@@ -1,5 +1,6 @@
 """The gateway with both of its readers, on real servers: what happens when they differ, and when one is not there."""
 
+import asyncio
 import json
 import secrets
 from collections.abc import AsyncIterator, Callable, MutableMapping
@@ -91,8 +92,10 @@ class Desk:
         """Send one query and return status and document."""
         body = json.dumps({"query": sql, "parameters": parameters}).encode()
 
+        messages = [{"type": "http.request", "body": body}]
+
         async def receive() -> MutableMapping[str, Any]:
-            return {"type": "http.request", "body": body}
+            return messages.pop() if messages else await asyncio.Future()
 
         response = await answer_of(self.gateway, HEAD, receive)
         assert response is not None
