@@ -12,6 +12,7 @@ from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
 from proxy.tenants.folder import POLL_EVERY_S, Changes, PolicyFolder
 from proxy.tenants.health import Probe
+from proxy.tenants.pace import Pace
 from proxy.tenants.second_reader import SecondReader
 from proxy.tenants.tenant import Tenant
 
@@ -36,6 +37,7 @@ class Tenants(Mapping[str, Tenant]):
         self._readers: dict[str, Reader] = {}
         self._untried: dict[str, SecondReader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace = Pace()
         for policy in folder.policies.values():
             self._tenants[policy.tenant] = self._create(policy)
         metrics.set_tenants(len(self._tenants))
@@ -130,7 +132,9 @@ class Tenants(Mapping[str, Tenant]):
             self._replace(policy)
             events.policy_loaded(policy.tenant, policy.source, policy.digest)
         for policy in changes.removed:
-            self._retire(self._tenants.pop(policy.tenant).pool)
+            tenant = self._tenants.pop(policy.tenant)
+            tenant.retire()
+            self._retire(tenant.pool)
             self._retire_probe(policy.tenant)
             events.policy_removed(policy.tenant, policy.source)
         self._retire_readers()
@@ -141,6 +145,8 @@ class Tenants(Mapping[str, Tenant]):
     def _replace(self, policy: Policy) -> None:
         """Serve a tenant by a new policy. Connections are kept where it asks for the same ones."""
         old = self._tenants.get(policy.tenant)
+        if old is not None:
+            old.retire()
         if old is None:
             self._tenants[policy.tenant] = self._create(policy)
         elif _connects_alike(old.policy, policy):
@@ -154,7 +160,7 @@ class Tenants(Mapping[str, Tenant]):
         if pool is None:
             size = math.ceil(policy.limits.concurrency / self._workers)
             pool = TenantPool(policy, self._server, size=size, awake=self._awake)
-        return Tenant(policy, pool, self._second_reader(policy, pool), share=1 / self._workers)
+        return Tenant(policy, pool, self._second_reader(policy, pool), share=1 / self._workers, pace=self._pace)
 
     def _second_reader(self, policy: Policy, pool: TenantPool) -> SecondReader | None:
         on = policy.second_reader_off_because is None
@@ -200,6 +206,8 @@ class Tenants(Mapping[str, Tenant]):
         """Close every connection."""
         for task in self._tasks:
             task.cancel()
+        for tenant in self._tenants.values():
+            tenant.retire()
         pools: list[TenantPool | Reader] = [
             *(tenant.pool for tenant in self._tenants.values()),
             *self._probes.values(),

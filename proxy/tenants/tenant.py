@@ -21,6 +21,7 @@ from proxy.identity.principal import Principal
 from proxy.policy.ddl import ROLE_SETTING, role_aware
 from proxy.policy.model import Policy
 from proxy.telemetry import events
+from proxy.tenants.pace import Pace
 from proxy.tenants.second_reader import SecondReader
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Allowed, Verdict
@@ -39,12 +40,19 @@ _NAMES_NOT_THERE = frozenset({"42P01", "42703"})
 class Tenant:
     """A policy in force. Replaced as a whole when its file changes; the pool is handed on where it still fits.
 
-    `share` is the part of the policy's rate that this process may give out.
+    `share` is the part of the policy's rate that this process may give out,
+    `pace` that of all tenants that are looked at again.
     `second_reader` is None where the policy goes without.
     """
 
     def __init__(
-        self, policy: Policy, pool: TenantPool, second_reader: SecondReader | None, *, share: float = 1.0
+        self,
+        policy: Policy,
+        pool: TenantPool,
+        second_reader: SecondReader | None,
+        *,
+        share: float = 1.0,
+        pace: Pace | None = None,
     ) -> None:
         self.policy = policy
         self.pool = pool
@@ -57,25 +65,28 @@ class Tenant:
         self._refused: tuple[str, ...] = ()
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._pace = pace or Pace()
         self._settings: dict[int, tuple[Principal, Mapping[str, str]]] = {}
 
     def fresh_catalog(self) -> Catalog | None:
-        """Return the tenant's relations if they were read lately; None: ask `catalog`, which may have to wait."""
-        if self._refused or monotonic() - self._looked_at > REFRESH_AFTER_S:
+        """Return the tenant's relations if they were read lately, or will be soon; None: ask `catalog`."""
+        if self._refused or (monotonic() - self._looked_at > REFRESH_AFTER_S and self._refreshing is None):
             return None
         return self._catalog
 
     async def catalog(self) -> Catalog:
-        """Return the tenant's relations, as of half a minute ago at most while PostgreSQL answers.
+        """Return the tenant's relations, as of about half a minute ago while PostgreSQL answers.
 
+        Longer, where many tenants' are to be read again: that keeps a pace.
         Raises Refusal `database-unavailable` while PostgreSQL was never
         reached, and while the login can do more than the policy says.
         """
         age_s = monotonic() - self._looked_at
         if self._catalog is None or (self._refused and age_s > RECHECK_AFTER_S):
             await self._look_once()
-        elif age_s > REFRESH_AFTER_S:
-            self._start_look()
+        elif age_s > REFRESH_AFTER_S and self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh())
         if self._refused or self._catalog is None:
             raise Refusal("database-unavailable", "this tenant is not served at present", hint=_ASK_OPERATOR)
         return self._catalog
@@ -167,6 +178,25 @@ class Tenant:
             self._looking = asyncio.create_task(self._look_now())
             self._looking.add_done_callback(_retrieve)
         return self._looking
+
+    async def _refresh(self) -> None:
+        """Look again when this tenant's turn has come, unless somebody has in the meantime."""
+
+        async def look() -> None:
+            if monotonic() - self._looked_at > REFRESH_AFTER_S:
+                await self._look_once()
+
+        try:
+            await self._pace.keep(look)
+        except (Refusal, StatementFailed):
+            return  # the next request that has nothing to go by is told
+        finally:
+            self._refreshing = None
+
+    def retire(self) -> None:
+        """Be served no more: nothing is read for it from now on."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
 
     async def _look_once(self) -> None:
         # Shielded: whoever else waits for it still does when this caller goes away.

@@ -12,7 +12,8 @@ from proxy.identity.principal import Principal
 from proxy.policy.document import parse_policy
 from proxy.policy.model import Policy
 from proxy.tenants import tenant as tenant_module
-from proxy.tenants.tenant import Tenant
+from proxy.tenants.pace import Pace
+from proxy.tenants.tenant import REFRESH_AFTER_S, Tenant
 from proxy.vetting.catalog import Catalog
 
 TEXT = """\
@@ -239,3 +240,31 @@ def test_queue_refuses_when_full(pool: FakePool) -> None:
             inside.enter_context(tenant.admitted())
         assert refused.value.error == "overloaded"
         inside.enter_context(tenant.admitted())
+
+
+async def test_many_tenants_are_looked_at_again_one_after_the_other(clock: Clock) -> None:
+    """Meanwhile each is served by what is known of it; whoever doubts that does not stand in the line."""
+    pace, pools = Pace(), [FakePool() for _ in range(3)]
+    tenants = [serve(pool, pace=pace) for pool in pools]
+    for tenant in tenants:
+        await tenant.catalog()
+    clock.now += REFRESH_AFTER_S + 1
+    in_line = asyncio.Event()
+    holding = asyncio.create_task(pace.keep(in_line.wait))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+
+    for tenant, pool in zip(tenants, pools, strict=True):
+        pool.version = "v2"
+        assert tenant.fresh_catalog() is None
+        assert (await tenant.catalog()).version == "v1"
+        assert tenant.fresh_catalog() is not None
+    assert (await tenants[2].doubt_catalog()).version == "v2"
+    tenants[1].retire()
+    in_line.set()
+    await holding
+    async with asyncio.timeout(5):
+        while pools[0].looks < 2:  # noqa: ASYNC110 - the line has no event for it
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.02)
+    assert [pool.looks for pool in pools] == [2, 1, 2]
+    assert (await tenants[0].catalog()).version == "v2"
