@@ -2,7 +2,9 @@
 
 One thing at a time, and for each moment of work nine of rest: however many
 tenants are asked in turn, reading anew what PostgreSQL knows of them takes no
-more than a tenth of one connection's time.
+more than a tenth of one connection's time. What takes long is mostly waited
+for (a server that does not answer): the rest after it is bounded, so that one
+tenant's trouble does not keep the others from being looked at.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from time import monotonic
 
 _REST = 9.0
+_LONGEST_REST_S = 1.0
 
 
 class Pace:
@@ -27,4 +30,4 @@ class Pace:
             try:
                 await work()
             finally:
-                await asyncio.sleep(_REST * (monotonic() - began))
+                await asyncio.sleep(min(_REST * (monotonic() - began), _LONGEST_REST_S))
