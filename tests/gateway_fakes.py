@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from proxy.admission.queue import Queue
-from proxy.database.results import Field, Result, Shape
+from proxy.database.messages import Column
+from proxy.database.results import Result, Shape
 from proxy.errors import Refusal, StatementFailed
 from proxy.gateway import Gateway
 from proxy.identity.principal import Principal
@@ -20,8 +21,8 @@ from proxy.wire.response import Response
 
 ACME = "acme"
 POLICY = Policy("acme", "acme", "acme_edge", {"default": Role("default", {})}, digest="d1")
-ONE = Shape([Field("?column?", 23)], [None])
-UNSENDABLE = Shape([Field("x", 23)], [None])
+ONE = Shape([Column("?column?", 23)], [None])
+UNSENDABLE = Shape([Column("x", 23)], [None])
 
 
 def one_row() -> Result:

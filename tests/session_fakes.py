@@ -6,7 +6,10 @@ from typing import Any
 
 from gateway_fakes import ONE
 
+from proxy.database.answer import Answer
 from proxy.database.deadlines import Deadlines
+from proxy.database.messages import Binding
+from proxy.database.rows import row_reader
 from proxy.database.session import Statement
 from proxy.policy.document import parse_policy
 from proxy.policy.model import Policy
@@ -25,16 +28,17 @@ roles:
 """
 
 
-class FakeMeter:
-    """Calls back once there is an answer."""
+# BindComplete, a row with one value, CommandComplete, ReadyForQuery.
+ONE_ROW = b"2\0\0\0\x04D\0\0\0\x0e\0\x01\0\0\0\x04\0\0\0\x01C\0\0\0\x0dSELECT 1\0Z\0\0\0\x05I"
 
-    tripped = None
-    lost = False
-    received = 0
 
-    def call_when_done(self, awaited: "asyncio.Future[Any]", callback: Any) -> None:
-        """Call back in the turn after."""
-        awaited.add_done_callback(lambda _: callback and callback())
+@dataclass
+class FakeLink:
+    """A connection that is there."""
+
+    lost: bool = False
+    cut: bool = False
+    answer: None = None
 
 
 @dataclass(eq=False)
@@ -48,8 +52,9 @@ class FakeSession:
     expired: bool = False
     closed: bool = False
     in_transaction: bool = False
+    unsettled: bool = False
     sent: list[str] = field(default_factory=list)
-    meter: FakeMeter = field(default_factory=FakeMeter)
+    link: FakeLink = field(default_factory=FakeLink)
 
     def __post_init__(self) -> None:
         """Know no settings."""
@@ -57,7 +62,9 @@ class FakeSession:
 
     def know(self, sql: str, *, forms: tuple[Any, ...] = (), columns: bool = True) -> None:
         """Have a statement prepared."""
-        self.statements[sql] = Statement(sql, None, forms, ONE if columns else ONE.__class__([], []))
+        shape = ONE if columns else ONE.__class__([], [])
+        reader = row_reader((23,) if columns else ())
+        self.statements[sql] = Statement(sql, "s1", forms, shape, reader, Binding("s1", len(forms), reader.binary))
 
     def expire(self) -> None:
         """Have its time over, which it never is."""
@@ -67,29 +74,30 @@ class FakeSession:
         self.know(sql)
         return self.statements[sql]
 
-    async def settle(self) -> None:
-        """Have nothing to settle."""
-
     async def command(self, sql: str) -> None:
         """Do as told."""
         self.sent.append(sql)
 
-    def send(self, statement: Statement, *_: Any) -> tuple[Any, "asyncio.Future[None]"]:
+    def send(self, statement: Statement, *_: Any) -> Answer:
         """Note it, and answer soon."""
         self.sent.append(statement.sql)
-        loop = asyncio.get_running_loop()
-        answer = loop.create_future()
-        loop.call_soon(answer.set_result, None)
-        return None, answer
+        answer = Answer(statement.reader)
+        asyncio.get_running_loop().call_soon(self._answer, answer)
+        return answer
 
-    def collect(self, _sent: Any) -> tuple[list[Any], bytes]:
-        """Return one row."""
-        return [(1,)], b"SELECT 1"
+    def _answer(self, answer: Answer) -> None:
+        answer.feed(ONE_ROW)
+        answer.end()
 
-    async def wait(self, sent: Any) -> tuple[list[Any], bytes]:
-        """Return one row, later."""
-        await sent[1]
-        return self.collect(sent)
+    def collect(self, answer: Answer) -> None:
+        """Take note of it."""
+        answer.check()
+
+    async def wait(self, answer: Answer) -> None:
+        """Wait for it."""
+        arrived = asyncio.Event()
+        answer.when_done(arrived.set)
+        await arrived.wait()
 
     def forget_settings(self, settings: Any) -> None:
         """Take them for unknown."""

@@ -14,9 +14,10 @@ from typing import Any, Final
 import asyncpg
 
 from proxy.database import faults, prelude
+from proxy.database.answer import Answer
 from proxy.database.pools import TenantPool
 from proxy.database.results import Result
-from proxy.database.session import Sent, Session, Statement
+from proxy.database.session import Session, Statement
 from proxy.database.values import bind
 from proxy.errors import Applied, Refusal, StatementFailed
 from proxy.vetting.verdict import Allowed
@@ -39,6 +40,7 @@ class Execution:
     """
 
     __slots__ = (
+        "_answer",
         "_applied_if_lost",
         "_array_mode",
         "_failure",
@@ -46,7 +48,6 @@ class Execution:
         "_max_rows",
         "_parameters",
         "_pool",
-        "_sent",
         "_session",
         "_settings",
         "_statement",
@@ -57,7 +58,7 @@ class Execution:
 
     _session: Session
     _statement: Statement
-    _sent: Sent | None
+    _answer: Answer | None
     _failure: Exception | None
     _texts: Sequence[str | None]
     _applied_if_lost: Applied
@@ -90,7 +91,7 @@ class Execution:
         (`result-too-large`, nothing applied), a pool that is full, and a server
         that does not answer. Cancelled, it has PostgreSQL cancel too.
         """
-        self._texts, self._applied_if_lost = (), "no"
+        self._texts, self._applied_if_lost, self._answer = (), "no", None
         session = self._pool.take() or await self._pool.acquire()
         return await self._supervise(session, None)
 
@@ -114,32 +115,32 @@ class Execution:
             pool.put_back(session)
             return False
         self._session, self._statement = session, statement
-        self._sent = self._failure = None
+        self._answer = self._failure = None
         self._take_over(session)
         self._applied_if_lost = "unknown" if allowed.may_write else "no"
         try:
-            self._sent = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+            self._answer = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
         except Exception as exc:  # noqa: BLE001 - `finish` raises it, and sees to the session
             self._failure = exc
         return True
 
     def when_done(self, callback: Callable[[], None] | None) -> None:
         """Call back once the answer to what was begun is here, whatever it says; None: call nobody back."""
-        if self._sent is not None:
-            self._session.meter.call_when_done(self._sent[1], callback)
+        if self._answer is not None:
+            self._answer.when_done(callback)
         elif callback is not None:
             callback()
 
     def result(self) -> Result | None:
         """Return what the statement returned, once the answer is here; None: ask `finish` what is the matter."""
-        if self._sent is None:
+        answer, session = self._answer, self._session
+        if answer is None:
             return None
-        session = self._session
         try:
-            rows, tag = session.collect(self._sent[0])
-            result = self._end(session, self._statement, rows, tag)
+            session.collect(answer)
+            result = self._end(session, self._statement, answer)
         except Exception as exc:  # noqa: BLE001 - `finish` raises it, and sees to the session
-            self._failure, self._sent = exc, None
+            self._failure = exc
             return None
         self._pool.deadlines.clear(session)
         if session.expired:
@@ -153,15 +154,15 @@ class Execution:
 
     async def _rest(self) -> Result:
         failure, self._failure = self._failure, None
-        if failure is not None or self._sent is None:
+        answer = self._answer
+        if failure is not None or answer is None:
             try:
                 raise failure or AssertionError("nothing was sent")
             finally:
                 # It knows this frame, and this execution: a circle that only the garbage collector would find.
                 del failure
-        waiting, self._sent = self._session.wait(self._sent), None
-        rows, tag = await waiting
-        return self._end(self._session, self._statement, rows, tag)
+        await self._session.wait(answer)
+        return self._end(self._session, self._statement, answer)
 
     async def _supervise(self, session: Session, begun: Coroutine[Any, Any, Result] | None) -> Result:
         """Run it within its time, hand the session back, and say what went wrong in the caller's terms.
@@ -197,7 +198,7 @@ class Execution:
                 pool.deadlines.clear(session)
                 if session.expired or not session.sound:
                     session.sound = False
-                    if session.closed and session.meter.tripped is None:
+                    if session.closed and not session.link.cut:
                         pool.drop_idle()
                 pool.release(session)
             session, begun = await pool.acquire(), None
@@ -215,14 +216,14 @@ class Execution:
         try:
             before = self._bind(session, statement)
         except Refusal:
-            await session.settle()
             session.sound = True
             raise
         if self.allowed.may_write and statement.shape.columns:
             return await self._run_in_transaction(session, statement, prelude.BEGIN + before)
         self._applied_if_lost = "unknown" if self.allowed.may_write else "no"
-        rows, tag = await session.wait(session.send(statement, self._texts, before, self._max_bytes, self._max_rows))
-        return self._end(session, statement, rows, tag)
+        self._answer = answer = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+        await session.wait(answer)
+        return self._end(session, statement, answer)
 
     def _bind(self, session: Session, statement: Statement) -> bytes:
         """Make the parameters' texts, and return what has to run before the statement. Raises Refusal."""
@@ -231,23 +232,26 @@ class Execution:
             return b""
         return prelude.change_settings(session.settings, self._settings)
 
-    def _end(self, session: Session, statement: Statement, rows: list[Any], tag: bytes) -> Result:
+    def _end(self, session: Session, statement: Statement, answer: Answer) -> Result:
         """Note what the session is like after a statement without a transaction; return its result, or refuse to."""
         if self.allowed.may_write:
             session.forget_settings(self._settings)
         else:
             session.settings = self._settings
         session.sound = True
-        if len(rows) > self._max_rows:
+        if len(answer.rows) > self._max_rows:
             raise self._too_many_rows()
-        return Result(statement.shape, rows, tag, session.meter.received, self._array_mode)
+        return self._result(statement, answer)
+
+    def _result(self, statement: Statement, answer: Answer) -> Result:
+        return Result(statement.shape, answer.rows, answer.tag, answer.received, self._array_mode)
 
     async def _run_in_transaction(self, session: Session, statement: Statement, before: bytes) -> Result:
         """Run a write that returns rows, and commit it once its whole result is here and within the limits."""
         self._applied_if_lost = "no"
-        rows, tag = await session.wait(session.send(statement, self._texts, before, self._max_bytes, self._max_rows))
-        size = session.meter.received
-        if len(rows) > self._max_rows:
+        self._answer = answer = session.send(statement, self._texts, before, self._max_bytes, self._max_rows)
+        await session.wait(answer)
+        if len(answer.rows) > self._max_rows:
             await _roll_back(session)
             session.sound = True
             raise self._too_many_rows()
@@ -255,14 +259,14 @@ class Execution:
         await session.command("COMMIT")
         session.forget_settings(self._settings)
         session.sound = True
-        return Result(statement.shape, rows, tag, size, self._array_mode)
+        return self._result(statement, answer)
 
     def _may_try_again(self, session: Session, error: BaseException) -> bool:
         """Say whether a kept connection was found dead, and nothing that changes data was sent.
 
         It ended in silence then: not by us, nor by an administrator, who meant it.
         """
-        ended_by_us = session.expired or session.meter.tripped is not None
+        ended_by_us = session.expired or session.link.cut
         return not (session.fresh or ended_by_us or _last_word(error) is not None or self.allowed.may_write)
 
     async def _failed(self, session: Session, error: asyncpg.PostgresError) -> StatementFailed:
@@ -278,7 +282,7 @@ class Execution:
 
     def _lost(self, session: Session, error: BaseException) -> Refusal | StatementFailed:
         """Say what is known of a connection that ended: by us, by PostgreSQL with a last word, or without."""
-        match session.meter.tripped:
+        match self._answer.over if self._answer is not None else None:
             case "bytes":
                 return _too_large(f"the result is larger than {self._max_bytes} bytes", "limits.bytes")
             case "rows":

@@ -95,7 +95,7 @@ class TenantPool:
         """Return a sound session if one is idle. Hand it back with `release`."""
         while self._idle:
             session = self._idle.pop()
-            if not session.meter.lost:
+            if not session.link.lost:
                 return session
             self._open -= 1
         return None
@@ -183,7 +183,7 @@ class TenantPool:
 
     def release(self, session: Session) -> None:
         """Take a session back: keep it if it is sound, close it otherwise."""
-        if session.sound and not session.meter.lost:
+        if session.sound and not (session.unsettled or session.link.lost):
             session.fresh = False
             if session.types is not self._types:
                 self._types = self._learn_types(session.types)
@@ -277,7 +277,6 @@ class TenantPool:
         session.sound = False
         try:
             await session.prepare(sql)
-            await session.settle()
             await session.forget(sql)
             session.sound = True
         except asyncpg.PostgresError as exc:
@@ -294,7 +293,7 @@ class TenantPool:
         session = await self.acquire()
         session.sound = False
         try:
-            await session.command("SELECT 1")
+            await session.command("SELECT")
             session.sound = True
         except _CANNOT_CONNECT as exc:
             raise _unavailable(exc) from exc

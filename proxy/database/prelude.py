@@ -1,27 +1,16 @@
 """What runs in front of a statement, in the same round trip and the same transaction: BEGIN, and session settings.
 
-Each command is sent as Parse, Bind and Execute without a Sync. The replies
-(ParseComplete, BindComplete, CommandComplete) are of kinds that asyncpg
-reads over while it waits for the statement's own.
+Each command is sent as Parse, Bind and Execute without a Sync. Whoever reads
+the answer reads over their replies (ParseComplete, BindComplete,
+CommandComplete): the statement's own come last.
 """
 
-import struct
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from proxy.database.messages import command
 from proxy.errors import Refusal
-
-
-def command(sql: str) -> bytes:
-    """Return the messages that run one command with PostgreSQL's unnamed statement and portal."""
-    parse = _message(b"P", b"\0" + sql.encode() + b"\0\0\0")
-    return parse + _message(b"B", b"\0\0\0\0\0\0\0\0") + _message(b"E", b"\0\0\0\0\0")
-
-
-def _message(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("!i", len(body) + 4) + body
-
 
 BEGIN: Final = command("BEGIN")
 

@@ -10,21 +10,15 @@ than dicts, and quicker to make and to write.
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from proxy.database.columns import Decoder
+from proxy.database.messages import Column
 
 _ENCODER: Final = msgspec.json.Encoder()
 _MakeRow = Callable[..., Any]
-
-
-class Field(NamedTuple):
-    """One column of a result; a domain is reported as its base type."""
-
-    name: str
-    type_oid: int
 
 
 class Shape:
@@ -33,7 +27,7 @@ class Shape:
     Of two columns of one name an object has the last one's value.
     """
 
-    def __init__(self, columns: Sequence[Field], decoders: Sequence[Decoder | None]) -> None:
+    def __init__(self, columns: Sequence[Column], decoders: Sequence[Decoder | None]) -> None:
         self.columns: Final = tuple(columns)
         self.fields_json: Final = _ENCODER.encode([{"name": name, "dataTypeID": oid} for name, oid in columns])
         self.names: Final = tuple(column.name for column in columns)
@@ -120,7 +114,7 @@ class Result:
         self._array_mode = array_mode
 
     @property
-    def columns(self) -> tuple[Field, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """The columns, in order."""
         return self._shape.columns
 

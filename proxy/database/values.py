@@ -26,7 +26,6 @@ _INEXACT: Final = re.compile(rb"[0-9][0-9.]{15}|[0-9.][eE][-+]?[0-9]{3}")
 _KINDS: Final = bytes(ord("0") if c in b"0123456789." else ord("e") if c in b"eE" else ord(" ") for c in range(256))
 _LONG: Final = b"0" * 16
 _MAX_DIMENSIONS: Final = 6  # PostgreSQL's MAXDIM
-_MAX_PARAMETERS: Final = 32_767  # asyncpg counts in 16 bits with a sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ def bind(forms: Sequence[Form], parameters: Sequence[Any]) -> list[str | None]:
     Raises `Refusal` for a wrong number of them, for a value without a text
     form for its type, and for text that PostgreSQL cannot hold.
     """
-    if len(forms) != len(parameters) or len(parameters) > _MAX_PARAMETERS:
+    if len(forms) != len(parameters):
         raise _wrong_count(len(forms), len(parameters))
     texts: list[str | None] = []
     for value in parameters:
@@ -113,8 +112,6 @@ def bind(forms: Sequence[Form], parameters: Sequence[Any]) -> list[str | None]:
 
 
 def _wrong_count(takes: int, came: int) -> Refusal:
-    if came > _MAX_PARAMETERS:
-        return Refusal("bad-request", f"{came} parameters came, the most is {_MAX_PARAMETERS}", code="54023")
     noun = "parameter" if takes == 1 else "parameters"
     return Refusal(
         error="bad-request",

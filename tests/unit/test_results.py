@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.database.columns import one_by_one
-from proxy.database.results import Field, Result, Shape
+from proxy.database.messages import Column
+from proxy.database.results import Result, Shape
 from proxy.wire.response import render_result
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=5) | st.sampled_from(["id", "?column?", 'a"b', "c0", "é"])
@@ -29,7 +30,7 @@ def as_json(rows: list[Any]) -> Any:
 )
 def test_rows_are_what_each_value_says(columns: list[tuple[str, bool]], data: st.DataObject, count: int) -> None:
     """However many there are and whatever they are called, the last of two columns of one name counts."""
-    shape = Shape([Field(name, 23) for name, _ in columns], [INTEGERS if number else None for _, number in columns])
+    shape = Shape([Column(name, 23) for name, _ in columns], [INTEGERS if number else None for _, number in columns])
     row = st.tuples(*[TEXTS for _ in columns])
     records = data.draw(st.lists(row, min_size=count, max_size=count))
     values = [
@@ -45,7 +46,7 @@ def test_rows_are_what_each_value_says(columns: list[tuple[str, bool]], data: st
 async def test_large_result_is_written_in_batches_and_let_go(count: int) -> None:
     """The JSON is one list, and what was written is no longer held."""
     records = [(str(number),) for number in range(count)]
-    result = Result(Shape([Field("n", 23)], [INTEGERS]), records, b"SELECT %d" % count, size=count * 10)
+    result = Result(Shape([Column("n", 23)], [INTEGERS]), records, b"SELECT %d" % count, size=count * 10)
     document = json.loads((await render_result(result)).body)
     assert document["rows"] == [{"n": number} for number in range(count)]
     assert count <= 500 or records == [None] * count
@@ -54,14 +55,14 @@ async def test_large_result_is_written_in_batches_and_let_go(count: int) -> None
 async def test_wide_rows_are_written_few_at_a_time() -> None:
     """A batch is bounded by its bytes, too."""
     wide = "x" * 100_000
-    result = Result(Shape([Field("t", 25)], [None]), [(wide,)] * 20, b"SELECT 20", size=20 * 100_000)
+    result = Result(Shape([Column("t", 25)], [None]), [(wide,)] * 20, b"SELECT 20", size=20 * 100_000)
     body = (await render_result(result)).body
     assert json.loads(body)["rows"] == [{"t": wide}] * 20
 
 
 def test_null_is_null_in_a_column_that_needs_decoding() -> None:
     """No decoder ever sees it."""
-    shape = Shape([Field("n", 23), Field("t", 25)], [INTEGERS, one_by_one(str.upper)])
+    shape = Shape([Column("n", 23), Column("t", 25)], [INTEGERS, one_by_one(str.upper)])
     records = [("1", None), (None, "t")]
     expected = [{"n": 1, "t": None}, {"n": None, "t": "T"}]
     assert as_json(shape.objects(records)) == expected

@@ -12,6 +12,8 @@ class Relay:
     def __init__(self, target: str) -> None:
         self.round_trips = 0
         self.cut_at: bytes | None = None
+        # What has to pass before anything is cut.
+        self.cut_after: bytes | None = None
         self.cuts = 0
         self.mute = False
         self._target = target
@@ -36,7 +38,10 @@ class Relay:
                 body = await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
                 if head[:1] in b"SQH":  # Sync, Query, Flush
                     self.round_trips += 1
-                if self.cut_at is not None and self.cut_at in head + body:
+                if self.cut_after is not None:
+                    if self.cut_after in head + body:
+                        self.cut_after = None
+                elif self.cut_at is not None and self.cut_at in head + body:
                     self.mute = True
                     writer.write(head + body)
                     await asyncio.sleep(0.1)  # PostgreSQL gets to work; its answer goes nowhere

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from relay import Relay, relayed
 from tenants_at_hand import Tenant
@@ -20,6 +21,7 @@ from proxy.vetting.verdict import Allowed, Touched
 pytestmark = pytest.mark.every_postgresql
 
 SYNC = b"S\0\0\0\4"
+EXECUTE = b"E\0\0\0\t"
 PARSE = b"P\0\0"
 TABLE = "CREATE TABLE public.t (id int PRIMARY KEY, note text); GRANT ALL ON public.t TO "
 
@@ -220,7 +222,8 @@ async def test_postgresql_keeps_the_policys_time_by_its_own_clock(tenant: Tenant
 async def test_waiting_for_a_lock_ends_in_time(table: Tenant) -> None:
     """A statement that hangs while it is being prepared is cancelled as well."""
     blocker = await table.pool.acquire()
-    await blocker.command("BEGIN; LOCK TABLE t")
+    await blocker.command("BEGIN")
+    await blocker.command("LOCK TABLE t")
     with pytest.raises(StatementFailed) as failed:
         await table.run("SELECT id FROM t", timeout_ms=150)
     assert failed.value.code == "57014"
@@ -268,22 +271,22 @@ async def test_a_backend_that_an_administrator_ends_has_applied_nothing(table: T
 
 
 @pytest.mark.parametrize(
-    ("sql", "cut_at", "applied", "rows"),
+    ("sql", "cut", "applied", "rows"),
     [
-        ("INSERT INTO t VALUES ($1, 'x')", SYNC, "unknown", 1),
-        ("INSERT INTO t VALUES ($1, 'x') RETURNING id", SYNC, "no", 0),
-        ("INSERT INTO t VALUES ($1, 'x') RETURNING id", b"COMMIT", "unknown", 1),
-        ("INSERT INTO t VALUES ($1, 'x')", PARSE, "no", 0),
+        ("INSERT INTO t VALUES ($1, 'x')", (EXECUTE, SYNC), "unknown", 1),
+        ("INSERT INTO t VALUES ($1, 'x') RETURNING id", (EXECUTE, SYNC), "no", 0),
+        ("INSERT INTO t VALUES ($1, 'x') RETURNING id", (None, b"COMMIT"), "unknown", 1),
+        ("INSERT INTO t VALUES ($1, 'x')", (None, PARSE), "no", 0),
     ],
     ids=["while it runs", "before its commit", "in its commit", "while it is prepared"],
 )
 async def test_a_connection_cut_in_a_write_says_what_is_known(
-    wire: tuple[Relay, Tenant], sql: str, cut_at: bytes, applied: str, rows: int
+    wire: tuple[Relay, Tenant], sql: str, cut: tuple[bytes | None, bytes], applied: str, rows: int
 ) -> None:
     """Only where the commit may have gone through is the answer `unknown`."""
     relay, tenant = wire
     await tenant.run("SELECT 1")
-    relay.cut_at = cut_at
+    relay.cut_after, relay.cut_at = cut
     with pytest.raises(StatementFailed) as failed:
         await tenant.run(sql, 1, writes=True)
     assert (failed.value.code, failed.value.applied) == ("08006", applied)
@@ -386,6 +389,49 @@ async def test_an_error_of_the_statements_own_keeps_the_connection(table: Tenant
             assert failed.value.detail == "Key (id)=(1) already exists."
     [after] = await table.backends()
     assert (after["pid"], after["state"]) == (before["pid"], "idle")
+
+
+async def test_what_a_function_leaves_changed_does_not_stay(table: Tenant) -> None:
+    """A setting that decides how values are spelled: the connection whose it is serves nobody else."""
+    await table.admin(
+        "CREATE FUNCTION public.travel() RETURNS int LANGUAGE plpgsql AS"
+        " 'BEGIN SET TimeZone = ''Asia/Tokyo''; RETURN 1; END'"
+    )
+    noon = "SELECT timestamptz '2025-11-21 12:00:00Z' AS t"
+    assert await table.value(noon) == "2025-11-21T12:00:00Z"
+    for _ in range(2):
+        assert await table.value("SELECT travel()", functions=frozenset({"public.travel"})) == 1
+        assert await table.value(noon) == "2025-11-21T12:00:00Z"
+
+
+async def test_what_postgresql_says_beside_its_answer_is_no_part_of_it(table: Tenant) -> None:
+    """Notices of a trigger, and as many as there are rows."""
+    await table.admin(
+        "CREATE FUNCTION public.talk() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE NOTICE ''row % is here'', NEW.id; RETURN NEW; END';"
+        "CREATE TRIGGER talk BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION talk()"
+    )
+    insert = "INSERT INTO t SELECT i FROM generate_series($1::int, $1 + 99) i"
+    for start in (1, 101):
+        assert (await table.run(insert, start, writes=True)).row_count == 100
+    returned = await table.run(f"{insert} RETURNING id", 201, writes=True)
+    assert [row["id"] for row in returned.rows] == [*range(201, 301)]
+
+
+async def test_rows_are_the_same_however_many_there_are(tenant: Tenant) -> None:
+    """Few are read one by one, many by the driver: all types that come in binary, text, NULL, and long values."""
+    sql = (
+        "SELECT i, i::int2 AS small, i::int8 AS big, i % 2 = 0 AS even, i * 1.5::float8 AS double,"
+        " (i * 0.1)::float4 AS real, nullif(i % 3, 0) AS gap, nullif(repeat('ä', i % 7), '') AS text,"
+        " repeat('x', i * 10) AS long, timestamptz '2025-11-21 12:00:00Z' + i * interval '1 hour' AS at,"
+        " ARRAY[i, NULL] AS list, jsonb_build_object('i', i) AS document"
+        " FROM generate_series($1::int, $2) i ORDER BY i"
+    )
+    many = msgspec.json.decode(msgspec.json.encode((await tenant.run(sql, 1, 300)).take_rows()))
+    few = [msgspec.json.encode((await tenant.run(sql, i, i)).take_rows()) for i in (1, 2, 3, 7, 150, 299, 300)]
+    few = [row for rows in map(msgspec.json.decode, few) for row in rows]
+    assert [many[row["i"] - 1] for row in few] == few
+    assert len(many) == 300
 
 
 async def test_a_changed_table_gets_a_new_plan(table: Tenant) -> None:
