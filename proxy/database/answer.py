@@ -116,7 +116,10 @@ class Answer:
                 break
             if kind == _DATA_ROW and self.error is None:
                 try:
-                    at = self._reader.take(data, at, self.rows)
+                    taken_to = self._reader.take(data, at, self.rows)
+                    if taken_to == at:
+                        raise ValueError("PostgreSQL sent a row that cannot be one")
+                    at = taken_to
                     continue
                 except UnicodeDecodeError as exc:
                     # A database in SQL_ASCII has such texts. The rest of the answer says what became of the statement.

@@ -10,7 +10,6 @@ import asyncio
 import struct
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import Any, Final
 
 import asyncpg
@@ -19,7 +18,6 @@ from asyncpg.protocol import NO_TIMEOUT, Protocol
 from proxy.database import messages
 
 TEXT: Final = 25
-_first: Final = itemgetter(0)
 _unpack_double: Final = struct.Struct(">d").unpack
 _HEAD: Final = struct.Struct(">BI").unpack_from
 _ROW_HEAD: Final = struct.Struct(">BIH").unpack_from

@@ -104,6 +104,13 @@ def test_what_nobody_asked_for_is_no_answer(kind: bytes) -> None:
         Answer(TEXTS).feed(message(kind, b"\0\0\0"))
 
 
+def test_a_row_too_short_to_be_one_is_no_answer() -> None:
+    """It is not looked at for ever."""
+    for after in (b"", USUAL):
+        with pytest.raises(ValueError, match=r"cannot be one|columns"):
+            Answer(TEXTS).feed(message(b"D") + after)
+
+
 # Limits.
 
 
