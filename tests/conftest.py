@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -106,13 +107,13 @@ def admin_dsn(cluster: Cluster) -> Callable[[str], str]:
 
 @pytest.fixture
 async def connect(cluster: Cluster) -> AsyncIterator[Connect]:
-    """Open connections (`database, user=None, password=None`) that close with the test."""
+    """Open connections (`database, user=None, password=None`, asyncpg's own options) that close with the test."""
     opened: list[asyncpg.Connection] = []
 
     async def open_one(
-        database: str = "postgres", user: str | None = None, password: str | None = None
+        database: str = "postgres", user: str | None = None, password: str | None = None, **options: Any
     ) -> asyncpg.Connection:
-        opened.append(await asyncpg.connect(cluster.dsn(database, user, password)))
+        opened.append(await asyncpg.connect(cluster.dsn(database, user, password), **options))
         return opened[-1]
 
     yield open_one

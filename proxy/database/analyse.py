@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 import asyncpg
 
-from proxy.database.parse_tree import Permissions, is_of_statement, parse_tree
+from proxy.database.parse_tree import ParseTree, Permissions, TreeReader, is_of_statement, slices
 from proxy.policy.model import TableName
 from proxy.policy.second_reader import LOG_LEVELS
 from proxy.policy.slate import REACHING_EXTENSIONS
@@ -29,7 +29,6 @@ from proxy.vetting.second_reading import WHOLE_ROW, Reading, RelationReading
 
 # Sent by `elog_node_display` (print.c), the tree as the message's detail, a line end in place of some spaces.
 _TITLE: Final = "parse tree:"
-_LARGE_TREE: Final = 64 * 1024
 # `FirstNormalObjectId` in transam.h: what is below came with PostgreSQL itself.
 _FIRST_OF_USERS: Final = 16_384
 # Bits of `AclMode` (parsenodes.h), and how far attribute numbers are shifted in a set of columns.
@@ -50,8 +49,8 @@ SELECT p.oid, n.nspname::text, p.proname::text, EXISTS (
   WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
   AND x.extname <> ALL ($3::text[])) AS of_extension
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE p.oid = ANY ($1::oid[])
-   OR p.oid IN (SELECT o.oprcode FROM pg_catalog.pg_operator o WHERE o.oid = ANY ($2::oid[]))
+WHERE p.oid = ANY ($1::oid[] || ARRAY(
+  SELECT o.oprcode::oid FROM pg_catalog.pg_operator o WHERE o.oid = ANY ($2::oid[])))
 """
 
 
@@ -78,10 +77,14 @@ class Analyst:
         level = await connection.fetchval("SELECT pg_catalog.current_setting('log_min_messages')")
         if level not in LOG_LEVELS:
             raise NotQuiet(f"log_min_messages is {level}")
-        analyst = cls(connection, await connection.prepare(_RELATIONS), await connection.prepare(_FUNCTIONS))
+        # By name: without one, and without a cache of statements, asyncpg has them analysed and planned at each use.
+        relations = await connection.prepare(_RELATIONS, name="relations")
+        functions = await connection.prepare(_FUNCTIONS, name="functions")
+        analyst = cls(connection, relations, functions)
         connection.add_log_listener(lambda _, message: analyst._messages.append(message))
         await connection.execute(
-            "SET debug_pretty_print = off; SET client_min_messages = log; SET debug_print_parse = on"
+            "SET debug_pretty_print = off; SET client_min_messages = log; SET debug_print_parse = on;"
+            " SET plan_cache_mode = force_generic_plan"
         )
         return analyst
 
@@ -94,16 +97,14 @@ class Analyst:
         self._messages.clear()
         # The statement is regenerated text: it is one, and cannot end early.
         await self.connection.execute(f"PREPARE reading AS {sql}; DEALLOCATE reading")
-        shown = [message.detail.replace("\n", " ") for message in self._messages if message.message == _TITLE]
+        shown = [message.detail for message in self._messages if message.message == _TITLE]
         self._messages.clear()
         trees = [tree for tree in shown if is_of_statement(tree)]
         if len(trees) != 1:
             raise Unread(f"PostgreSQL showed {len(trees)} trees of one statement")
-        return await self._reading(trees[0])
+        return await self._reading(await _parse(trees[0]))
 
-    async def _reading(self, text: str) -> Reading:
-        # Of a large tree: the loop gets its turns while another thread takes it apart.
-        tree = parse_tree(text) if len(text) < _LARGE_TREE else await asyncio.to_thread(parse_tree, text)
+    async def _reading(self, tree: ParseTree) -> Reading:
         # PostgreSQL's own casts and operators reach nothing: only those of users have to be known by name.
         casts, operators = _of_users(tree.casts), _of_users(tree.operators)
         relations = await self._relations([each for each in tree.permissions if each.required])
@@ -145,6 +146,15 @@ class Analyst:
                 before.reads | reads, before.inserts | inserts, before.updates | updates, before.verbs | verbs
             )
         return found
+
+
+async def _parse(text: str) -> ParseTree:
+    """Read a tree, and let others have their turn between two slices of it."""
+    reader = TreeReader()
+    for part in slices(text):
+        reader.add(part)
+        await asyncio.sleep(0)
+    return reader.tree()
 
 
 def _columns(text: str, names: dict[int, str]) -> frozenset[str]:

@@ -76,7 +76,8 @@ def database(make_database: MakeDatabase) -> str:
 @pytest.fixture
 async def analyst(database: str, connect: Connect) -> Analyst:
     """Return an analyst whose session keeps out of the server's log."""
-    connection = await connect(database)
+    # As the second reader opens it: what is not named is analysed at each use.
+    connection = await connect(database, statement_cache_size=0)
     await connection.execute("SET search_path = pg_catalog, public, pg_temp; SET log_min_messages = fatal")
     return await Analyst.on(connection)
 
@@ -86,6 +87,15 @@ async def allowed(analyst: Analyst, sql: str) -> Allowed:
     verdict = vet(sql, POLICY, "default", await load_catalog(analyst.connection))
     assert isinstance(verdict, Allowed), verdict
     return verdict
+
+
+async def test_names_are_looked_up_without_another_analysis(analyst: Analyst) -> None:
+    """What is asked for each statement is prepared once, and shows no tree of its own."""
+    shown: list[object] = []
+    await analyst.read("SELECT 1")
+    analyst.connection.add_log_listener(lambda _, message: shown.append(message))
+    await analyst.read("SELECT lower(email) FROM public.customers")
+    assert len(shown) == 3, "of PREPARE, of the statement, of DEALLOCATE"
 
 
 @pytest.mark.parametrize("sql", STATEMENTS)
