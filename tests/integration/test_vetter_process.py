@@ -76,6 +76,15 @@ async def test_verdict_is_the_same_as_anywhere(sql: str) -> None:
             assert await vetter.judge(sql, policy(), "default", catalog) == vet(sql, policy(), "default", catalog)
 
 
+async def test_what_judging_leaves_in_circles_is_collected() -> None:
+    """A process that collects nothing would be past the bound of its memory with the eighth text."""
+    async with running() as vetter:
+        first = pid_of(vetter)
+        for number in range(12):
+            assert not isinstance(await ask(vetter, f"litter {number}"), Denied)
+        assert pid_of(vetter) == first
+
+
 async def test_text_that_takes_too_long_ends_with_its_process() -> None:
     """It is denied, the process is gone, and another one judges the next tenant's text."""
     before = ends("deadline")
