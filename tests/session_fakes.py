@@ -129,6 +129,9 @@ class FakePool:
         """Return another session."""
         return FakeSession()
 
+    def warm(self) -> None:
+        """Be warm already."""
+
     async def excess(self, _policy: Policy) -> list[str]:
         """Find nothing."""
         return []

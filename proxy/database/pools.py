@@ -77,6 +77,7 @@ class TenantPool:
         self._open = 0
         self._waiters: deque[asyncio.Future[Session | None]] = deque()
         self._closing: set[asyncio.Task[None]] = set()
+        self._coming: asyncio.Task[Session] | None = None
         self._types: Types | None = None
         self._database: Final = policy.database
         self.deadlines: Final = Deadlines()
@@ -113,12 +114,43 @@ class TenantPool:
         session = self.take()
         if session is not None:
             return session
+        if self._coming is not None:
+            return await self._claim()
         if self._open < self.size:
-            self._open += 1
-            if self._awake is not None:
-                self._awake.add(self)
-            return await self._connect()
+            return await self._open_one()
         return await self._wait() or await self._connect()
+
+    def warm(self) -> None:
+        """Begin to open a connection where there is none: it is for whoever asks for one next."""
+        if self.asleep and self._coming is None:
+            self._coming = asyncio.create_task(self._open_one())
+            self._coming.add_done_callback(self._arrive)
+
+    async def _open_one(self) -> Session:
+        self._open += 1
+        if self._awake is not None:
+            self._awake.add(self)
+        return await self._connect()
+
+    def _arrive(self, coming: asyncio.Task[Session]) -> None:
+        if self._coming is coming:
+            self._coming = None
+            self._keep(coming)
+
+    def _keep(self, coming: asyncio.Task[Session]) -> None:
+        """Keep what nobody waits for any more; that it could not be opened is no news to anybody."""
+        if not coming.cancelled() and coming.exception() is None:
+            self._pass_on(coming.result())
+
+    async def _claim(self) -> Session:
+        """Return the session that is on its way: one's own from now on."""
+        coming, self._coming = self._coming, None
+        assert coming is not None  # noqa: S101 - the caller looked
+        try:
+            return await asyncio.shield(coming)
+        except asyncio.CancelledError:
+            coming.add_done_callback(self._keep)
+            raise
 
     async def _wait(self) -> Session | None:
         """Return a session handed over by `release`, or None for room to open one, counted already."""
@@ -159,7 +191,7 @@ class TenantPool:
         except BaseException as exc:
             self._pass_on(None)
             if isinstance(exc, _CANNOT_CONNECT):
-                raise _unavailable(exc) from exc
+                raise unavailable(exc) from exc
             raise
 
     async def _log_in(self) -> asyncpg.Connection:
@@ -227,6 +259,9 @@ class TenantPool:
 
     async def close(self) -> None:
         """Close all idle connections and wait for those that are closing: call it when nothing runs any more."""
+        if self._coming is not None:
+            self._coming.cancel()
+            await asyncio.wait([self._coming])
         self.drop_idle()
         await self.settle()
 
@@ -236,31 +271,31 @@ class TenantPool:
             await asyncio.gather(*self._closing)
 
     async def catalog(self) -> Catalog:
-        """Read the relations that the tenant's login could name. Raises `Refusal` as `acquire` does."""
+        """Read the relations of the tenant's database. Raises `Refusal` as `acquire` does."""
         session = await self.acquire()
         session.sound = False
         try:
             catalog = await load_catalog(session.connection)
             session.sound = True
         except _CANNOT_CONNECT as exc:
-            raise _unavailable(exc) from exc
+            raise unavailable(exc) from exc
         finally:
             self.release(session)
         return catalog
 
     async def excess(self, policy: Policy) -> list[str]:
-        """Return, in words, all that the tenant's login can do beyond its policy. Raises `Refusal` as `acquire` does.
+        """Return, in words, all that the login can do beyond its policy. Raises `Refusal` as `acquire` does.
 
-        It asks on a connection of its own: those of the pool know every value as text.
+        It asks on a connection of its own, on which no statement of the tenant's has ever run.
         """
         try:
             connection = await self._log_in()
             try:
-                return await excess(connection, policy)
+                return await excess(connection, policy) or []
             finally:
                 await connection.close(timeout=self._server.connect_timeout_s)
         except _CANNOT_CONNECT as exc:
-            raise _unavailable(exc) from exc
+            raise unavailable(exc) from exc
 
     async def syntax_fault(self, sql: str) -> StatementFailed | None:
         """Return PostgreSQL's complaint if a text is not SQL at all, None if PostgreSQL can read it.
@@ -283,7 +318,7 @@ class TenantPool:
             session.sound = not (session.closed or session.in_transaction)
             return translate(exc, sql, ())
         except _CANNOT_CONNECT as exc:
-            raise _unavailable(exc) from exc
+            raise unavailable(exc) from exc
         finally:
             self.release(session)
         return None
@@ -296,7 +331,7 @@ class TenantPool:
             await session.command("SELECT")
             session.sound = True
         except _CANNOT_CONNECT as exc:
-            raise _unavailable(exc) from exc
+            raise unavailable(exc) from exc
         finally:
             self.release(session)
 
@@ -316,7 +351,8 @@ def _overloaded() -> Refusal:
     )
 
 
-def _unavailable(exc: BaseException) -> Refusal:
+def unavailable(exc: BaseException) -> Refusal:
+    """Return what a caller is told where PostgreSQL cannot be reached."""
     return Refusal(
         error="database-unavailable",
         message="PostgreSQL does not take connections for this tenant at present",

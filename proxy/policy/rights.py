@@ -94,6 +94,11 @@ def own_functions(policy: Policy) -> list[str]:
     return sorted(name for name in expand(policy.functions) if name not in BUILTIN and "." in name)
 
 
+def granted_functions(policy: Policy) -> frozenset[str]:
+    """Return the functions of the database that the file lists, and all that might be functions granted as tables."""
+    return frozenset((*own_functions(policy), *(f"{table.schema}.{table.name}" for table in tables(policy))))
+
+
 def schemas(policy: Policy) -> list[str]:
     """Return the schemas of all tables and functions that the file names, in order."""
     return sorted(
@@ -150,12 +155,11 @@ def _rights_on(policy: Policy, table: TableName, relation: RelationRights) -> It
 
 
 def _functions(policy: Policy, rights: Rights) -> Iterator[Drift]:
-    as_tables = {f"{table.schema}.{table.name}" for table in tables(policy)}
     wanted = {*own_functions(policy)}
     for name in sorted(wanted - rights.all_functions):
         near = get_close_matches(name, rights.all_functions, n=1)
         yield Drift("missing", f"function {name} does not exist" + (f': did you mean "{near[0]}"?' if near else ""))
-    for name in sorted(rights.functions - wanted - as_tables - rights.needed_functions):
+    for name in sorted(rights.functions - granted_functions(policy) - rights.needed_functions):
         yield Drift("more", f"{policy.login} may call {name}")
     for name in sorted((wanted & rights.all_functions) - rights.functions):
         yield Drift("less", f"{policy.login} may not call {name}")

@@ -12,6 +12,7 @@ from proxy.policy.model import Policy
 from proxy.telemetry import events, metrics
 from proxy.tenants.folder import POLL_EVERY_S, Changes, PolicyFolder
 from proxy.tenants.health import Probe
+from proxy.tenants.inquiry import Relations
 from proxy.tenants.pace import Pace
 from proxy.tenants.second_reader import SecondReader
 from proxy.tenants.tenant import Tenant
@@ -33,8 +34,8 @@ class Tenants(Mapping[str, Tenant]):
         self._reload = asyncio.Event()
         # Asking for a sign of life must not wait behind a tenant's own statements. One that answered is first.
         self._probes: dict[str, TenantPool] = {}
-        # Tenants of one database share a reader. A new one is tried out, so that its operator hears of it early.
-        self._readers: dict[str, Reader] = {}
+        # Tenants of one database share a reader, and what it read. A new one is tried out: its operator hears early.
+        self._relations: dict[str, Relations] = {}
         self._untried: dict[str, SecondReader] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._pace = Pace()
@@ -88,8 +89,8 @@ class Tenants(Mapping[str, Tenant]):
 
     async def tend(self) -> None:
         """Close connections that nobody uses, and count the others: what tenants without any cost here is nothing."""
-        for reader in [*self._readers.values()]:
-            await reader.trim()
+        for relations in [*self._relations.values()]:
+            await relations.reader.trim()
         for pool in [*self._probes.values()]:
             pool.trim()
         for pool in [*self._awake]:
@@ -160,9 +161,14 @@ class Tenants(Mapping[str, Tenant]):
         if pool is None:
             size = math.ceil(policy.limits.concurrency / self._workers)
             pool = TenantPool(policy, self._server, size=size, awake=self._awake)
-        return Tenant(policy, pool, self._second_reader(policy, pool), share=1 / self._workers, pace=self._pace)
+        relations = self._relations_for(policy)
+        second_reader = None
+        if relations is not None:
+            second_reader = self._untried[policy.database] = SecondReader(policy, relations.reader, pool)
+        return Tenant(policy, pool, second_reader, share=1 / self._workers, pace=self._pace, relations=relations)
 
-    def _second_reader(self, policy: Policy, pool: TenantPool) -> SecondReader | None:
+    def _relations_for(self, policy: Policy) -> Relations | None:
+        """Return what the gateway's own role reads of the policy's database; None where it is not to read there."""
         on = policy.second_reader_off_because is None
         if not on or policy.tenant in self._tenants:
             # Of the tenants that have one, and that nobody asks for, there is nothing to say.
@@ -170,11 +176,9 @@ class Tenants(Mapping[str, Tenant]):
         if policy.second_reader_off_because is not None:
             events.second_reader_off(policy.tenant, policy.second_reader_off_because)
             return None
-        if policy.database not in self._readers:
-            self._readers[policy.database] = Reader(self._server, self._gateway_login, policy.database)
-        second_reader = SecondReader(policy, self._readers[policy.database], pool)
-        self._untried[policy.database] = second_reader
-        return second_reader
+        if policy.database not in self._relations:
+            self._relations[policy.database] = Relations(Reader(self._server, self._gateway_login, policy.database))
+        return self._relations[policy.database]
 
     def _try_readers(self) -> None:
         if self._untried:
@@ -184,8 +188,8 @@ class Tenants(Mapping[str, Tenant]):
     def _retire_readers(self) -> None:
         """Close the readers of databases that no tenant has statements read in any more."""
         read_in = {tenant.policy.database for tenant in self._tenants.values() if tenant.second_reader is not None}
-        for database in self._readers.keys() - read_in:
-            self._start(self._readers.pop(database).close())
+        for database in self._relations.keys() - read_in:
+            self._start(self._relations.pop(database).reader.close())
 
     def _retire(self, pool: TenantPool) -> None:
         """Close a pool once the statements that use it are done."""
@@ -211,7 +215,7 @@ class Tenants(Mapping[str, Tenant]):
         pools: list[TenantPool | Reader] = [
             *(tenant.pool for tenant in self._tenants.values()),
             *self._probes.values(),
-            *self._readers.values(),
+            *(relations.reader for relations in self._relations.values()),
         ]
         await asyncio.gather(*(pool.close() for pool in pools), return_exceptions=True)
 

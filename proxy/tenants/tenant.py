@@ -6,6 +6,7 @@ is refused: the second wall would have a hole.
 """
 
 import asyncio
+import math
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
@@ -21,6 +22,7 @@ from proxy.identity.principal import Principal
 from proxy.policy.ddl import ROLE_SETTING, role_aware
 from proxy.policy.model import Policy
 from proxy.telemetry import events
+from proxy.tenants.inquiry import Inquiry, Relations
 from proxy.tenants.pace import Pace
 from proxy.tenants.second_reader import SecondReader
 from proxy.vetting.catalog import Catalog
@@ -32,6 +34,8 @@ REFRESH_AFTER_S = 30.0
 DOUBT_AFTER_S = 2.0
 # A refused login is looked at again after this long: an admin may have mended it.
 RECHECK_AFTER_S = 5.0
+# Relations that were read for another tenant of the database are as good as one's own for so long.
+SHARED_FOR_S = 15.0
 # Principals whose settings are kept: they belong to tokens that are in use.
 _KNOWN_SETTINGS = 1_024
 _NAMES_NOT_THERE = frozenset({"42P01", "42703"})
@@ -42,10 +46,11 @@ class Tenant:
 
     `share` is the part of the policy's rate that this process may give out,
     `pace` that of all tenants that are looked at again.
-    `second_reader` is None where the policy goes without.
+    `second_reader` is None where the policy goes without, and so are
+    `relations`, those of its database.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what all tenants share, each by its name
         self,
         policy: Policy,
         pool: TenantPool,
@@ -53,6 +58,7 @@ class Tenant:
         *,
         share: float = 1.0,
         pace: Pace | None = None,
+        relations: Relations | None = None,
     ) -> None:
         self.policy = policy
         self.pool = pool
@@ -61,10 +67,17 @@ class Tenant:
         self.queue = Queue(pool.size)
         self._limits = policy.limits
         self._role_aware = role_aware(policy)
+        self._inquiry = Inquiry(policy, pool, relations)
         self._catalog: Catalog | None = None
         self._refused: tuple[str, ...] = ()
         self._looked_at = 0.0
         self._looking: asyncio.Task[None] | None = None
+        # Relations as of an earlier moment will not do: of a doubt, and of the look that is under way.
+        self._not_before = -math.inf
+        self._looking_for = -math.inf
+        # When this tenant last asked for relations as of that very moment.
+        self._read_anew_at = -math.inf
+        self._known_since = -math.inf
         self._refreshing: asyncio.Task[None] | None = None
         self._pace = pace or Pace()
         self._settings: dict[int, tuple[Principal, Mapping[str, str]]] = {}
@@ -93,7 +106,9 @@ class Tenant:
 
     async def doubt_catalog(self) -> Catalog:
         """Return the relations as of now: a statement names something that was not there a while ago."""
-        if monotonic() - self._looked_at > DOUBT_AFTER_S:
+        now = monotonic()
+        if now - self._read_anew_at > DOUBT_AFTER_S:
+            self._read_anew_at = self._not_before = now
             await self._look_once()
         return await self.catalog()
 
@@ -163,7 +178,8 @@ class Tenant:
     def hear_of(self, failed: StatementFailed) -> None:
         """Doubt the catalog where PostgreSQL does not know a name that it has."""
         if failed.code in _NAMES_NOT_THERE:
-            self._looked_at = min(self._looked_at, monotonic() - REFRESH_AFTER_S)
+            self._not_before = monotonic()
+            self._looked_at = min(self._looked_at, self._not_before - REFRESH_AFTER_S)
 
     async def syntax_fault(self, sql: str) -> StatementFailed | None:
         """Return PostgreSQL's complaint if a text is not SQL at all; None if it is, and if PostgreSQL is away."""
@@ -174,8 +190,9 @@ class Tenant:
 
     def _start_look(self) -> asyncio.Task[None]:
         """Look at PostgreSQL again, once for however many ask at the same time."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_now())
+        if self._looking is None or self._looking.done() or self._looking_for < self._not_before:
+            self._looking_for = max(self._not_before, monotonic() - SHARED_FOR_S)
+            self._looking = asyncio.create_task(self._look_now(self._looking_for))
             self._looking.add_done_callback(_retrieve)
         return self._looking
 
@@ -202,18 +219,26 @@ class Tenant:
         # Shielded: whoever else waits for it still does when this caller goes away.
         await asyncio.shield(self._start_look())
 
-    async def _look_now(self) -> None:
-        self._looked_at = monotonic()
+    async def _look_now(self, moment: float) -> None:
+        """Ask what is so now; the relations as of a moment, or later."""
+        self._looked_at = began = monotonic()
         try:
-            # On two connections, both at once: somebody waits for the first look.
-            excess, catalog = await asyncio.gather(self.pool.excess(self.policy), self.pool.catalog())
+            if self._catalog is None:
+                # Somebody waits for it: the connection of their statement is opened meanwhile, for nothing else as yet.
+                self.pool.warm()
+            look = await self._inquiry.look(moment)
         except (Refusal, StatementFailed):
             if self._catalog is None:
                 raise
             return  # PostgreSQL is away: what was known of it still holds
-        refused = tuple(excess)
-        self._tell(refused, catalog)
-        self._refused, self._catalog = refused, catalog
+        if began < self._known_since:
+            return  # one that began later was quicker
+        self._known_since = began
+        catalog, as_of = look.catalog
+        if as_of >= began:
+            self._read_anew_at = max(self._read_anew_at, began)
+        self._tell(look.excess, catalog)
+        self._refused, self._catalog = look.excess, catalog
 
     def _tell(self, excess: tuple[str, ...], catalog: Catalog) -> None:
         name, login = self.policy.tenant, self.policy.login

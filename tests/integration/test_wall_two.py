@@ -2,14 +2,20 @@
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import asyncpg
 import pytest
 from attacks import PASSWORD, Attack, apply_wall_two, fixture_sql, make_attacked, policy_for, read_attacks
-from databases import Connect, MakeDatabase, run_sql
+from databases import GATEWAY_PASSWORD, Connect, MakeDatabase, run_sql
 
+from proxy.database.pools import Server, TenantPool
+from proxy.database.reader import Login, Reader
 from proxy.database.rights import excess, load_rights
+from proxy.embedded import Cluster
+from proxy.policy.model import Policy
 from proxy.policy.rights import drift
+from proxy.policy.second_reader import GATEWAY_ROLE
 
 pytestmark = pytest.mark.every_postgresql
 
@@ -148,18 +154,36 @@ ADDED = {
 }
 
 
+async def told_three_ways(policy: Policy, cluster: Cluster, passfile: Path, admin: asyncpg.Connection) -> list[str]:
+    """Return a login's excess as an administrator is told; the login itself and the gateway's role are told no less."""
+    told = await excess(admin, policy)
+    server = Server(f"postgresql:///?host={cluster.socket_folder}&port={cluster.port}", passfile=str(passfile))
+    pool, reader = TenantPool(policy, server), Reader(server, Login(GATEWAY_ROLE, GATEWAY_PASSWORD), policy.database)
+    try:
+        assert sorted(await pool.excess(policy)) == sorted(told)
+        assert sorted(await reader.excess(policy)) == sorted(told)
+    finally:
+        await pool.close()
+        await reader.close()
+    return told
+
+
 @pytest.mark.parametrize("added", ADDED)
-async def test_rights_added_by_hand_are_told_and_taken_away(
-    attacked: str, admin_dsn: Callable[[str], str], connect: Connect, added: str
+async def test_rights_added_by_hand_are_told_and_taken_away(  # noqa: PLR0917 - fixtures, by their names
+    attacked: str, admin_dsn: Callable[[str], str], connect: Connect, cluster: Cluster, tmp_path: Path, added: str
 ) -> None:
-    """What the login can do beyond its file is found, and gone after the script ran again."""
+    """What the login can do beyond its file is found, whoever asks, and gone after the script ran again."""
     policy = policy_for(attacked, "t_acme")
+    passfile = tmp_path / "pgpass"
+    passfile.write_text(f"*:*:*:t_acme:{PASSWORD}\n")
+    passfile.chmod(0o600)
     apply_wall_two(admin_dsn(attacked), policy)
     admin = await connect(attacked)
     assert list(drift(policy, await load_rights(admin, "t_acme"))) == []
+    assert await told_three_ways(policy, cluster, passfile, admin) == []
     await admin.execute(ADDED[added])
     try:
-        assert await excess(admin, policy)
+        assert await told_three_ways(policy, cluster, passfile, admin)
         apply_wall_two(admin_dsn(attacked), policy)
         assert list(drift(policy, await load_rights(admin, "t_acme"))) == []
         run_sql(admin_dsn(attacked), "SET ROLE app_owner; CREATE TABLE even_later(id int)")

@@ -11,9 +11,11 @@ from proxy.errors import Refusal, StatementFailed
 from proxy.identity.principal import Principal
 from proxy.policy.document import parse_policy
 from proxy.policy.model import Policy
+from proxy.tenants import inquiry as inquiry_module
 from proxy.tenants import tenant as tenant_module
+from proxy.tenants.inquiry import Relations
 from proxy.tenants.pace import Pace
-from proxy.tenants.tenant import REFRESH_AFTER_S, Tenant
+from proxy.tenants.tenant import REFRESH_AFTER_S, SHARED_FOR_S, Tenant
 from proxy.vetting.catalog import Catalog
 
 TEXT = """\
@@ -38,6 +40,11 @@ class FakePool:
         self.version = "v1"
         self.away = False
         self.looks = 0
+        self.warmed = 0
+
+    def warm(self) -> None:
+        """Begin to open a connection."""
+        self.warmed += 1
 
     async def excess(self, _policy: Policy) -> list[str]:
         """Say what the login can do beyond its file."""
@@ -80,6 +87,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Put a clock of the test's own in the tenant's place."""
     clock = Clock()
     monkeypatch.setattr(tenant_module, "monotonic", clock)
+    monkeypatch.setattr(inquiry_module, "monotonic", clock)
     return clock
 
 
@@ -101,33 +109,112 @@ async def test_first_statement_looks_once_for_all_that_wait(pool: FakePool) -> N
     assert pool.looks == 1
 
 
-class BothOrNeither(FakePool):
-    """A pool that answers neither question before it has heard both."""
+class FakeReader:
+    """The gateway's own role in the tenant's database, whose PostgreSQL says what the test tells it to."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.barrier = asyncio.Barrier(2)
+        self.more: Sequence[str] = ()
+        self.version = "shared 1"
+        self.reads = 0
+        self.looks = 0
 
-    async def excess(self, policy: Policy) -> list[str]:
-        """Wait for the other question."""
-        await self.barrier.wait()
-        return await super().excess(policy)
+    async def excess(self, _policy: Policy) -> list[str]:
+        """Say what a login can do beyond its file."""
+        self.looks += 1
+        return list(self.more)
 
     async def catalog(self) -> Catalog:
-        """Wait for the other question."""
-        await self.barrier.wait()
-        return await super().catalog()
+        """Say which relations there are."""
+        self.reads += 1
+        return Catalog({}, self.version)
 
 
-async def test_first_look_asks_both_of_its_questions_at_once() -> None:
-    """Whoever comes first waits for the longer one, and not for the sum; both are answered before any statement."""
-    pool = BothOrNeither()
-    async with asyncio.timeout(30):
-        assert (await serve(pool).catalog()).version == "v1"
-    pool.more = ["acme_edge is a superuser"]
-    async with asyncio.timeout(30):
-        with pytest.raises(Refusal):
-            await serve(pool).catalog()
+async def test_first_look_begins_to_open_the_connection_of_the_statement(pool: FakePool, clock: Clock) -> None:
+    """It is opened while PostgreSQL is asked, and not waited for; later looks open none."""
+    tenant = serve(pool)
+    await tenant.catalog()
+    assert pool.warmed == 1
+    clock.now += tenant_module.DOUBT_AFTER_S + 0.1
+    await tenant.doubt_catalog()
+    assert (pool.looks, pool.warmed) == (2, 1)
+
+
+async def test_gateways_role_is_asked_where_there_is_one(pool: FakePool) -> None:
+    """It answers for the login, whose own connections ask nothing; one with too many rights is refused all the same."""
+    reader = FakeReader()
+    assert (await serve(pool, relations=Relations(reader)).catalog()).version == "shared 1"  # type: ignore[arg-type]
+    reader.more = ["acme_edge is a superuser"]
+    with pytest.raises(Refusal):
+        await serve(pool, relations=Relations(reader)).catalog()  # type: ignore[arg-type]
+    assert (reader.looks, pool.looks) == (2, 0)
+
+
+async def test_each_tenants_rights_are_read_though_the_relations_are_known(pool: FakePool, clock: Clock) -> None:
+    """Relations that another tenant's look has read serve for a while; nobody's rights are taken from another's."""
+    reader = FakeReader()
+    relations = Relations(reader)  # type: ignore[arg-type]
+    for _ in range(5):
+        await serve(pool, relations=relations).catalog()
+    assert (reader.looks, reader.reads) == (5, 1)
+    clock.now += SHARED_FOR_S + 0.1
+    await serve(pool, relations=relations).catalog()
+    assert (reader.looks, reader.reads) == (6, 2)
+
+
+async def test_new_relation_is_found_though_the_relations_were_read_for_another(pool: FakePool, clock: Clock) -> None:
+    """A tenant that was never asked for doubts what others have read a moment ago, once."""
+    reader = FakeReader()
+    relations = Relations(reader)  # type: ignore[arg-type]
+    await serve(pool, relations=relations).catalog()
+    reader.version = "shared 2"
+    clock.now += 0.5
+    cold = serve(pool, relations=relations)
+    assert (await cold.catalog()).version == "shared 1"
+    clock.now += 0.01
+    assert (await cold.doubt_catalog()).version == "shared 2"
+    reader.version = "shared 3"
+    clock.now += 0.01
+    assert (await cold.doubt_catalog()).version == "shared 2"
+    assert reader.reads == 2
+
+
+async def test_relation_that_is_gone_is_not_believed_in_for_another_moment(pool: FakePool, clock: Clock) -> None:
+    """After PostgreSQL missed a name, what others read before does not count."""
+    reader = FakeReader()
+    relations = Relations(reader)  # type: ignore[arg-type]
+    tenant = serve(pool, relations=relations)
+    await tenant.catalog()
+    reader.version = "shared 2"
+    clock.now += 0.1
+    tenant.hear_of(StatementFailed("42P01", "relation does not exist"))
+    clock.now += 0.1
+    await tenant.catalog()
+    await asyncio.sleep(0.01)
+    assert (await tenant.catalog()).version == "shared 2"
+
+
+async def test_doubt_does_not_join_a_look_that_began_before_it(pool: FakePool, clock: Clock) -> None:
+    """The look under way may have read before the name was there; what it brings later changes nothing any more."""
+    tenant = serve(pool)
+    await tenant.catalog()
+    clock.now += tenant_module.REFRESH_AFTER_S + 1
+    answered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow_catalog() -> Catalog:
+        answered.set()
+        await go_on.wait()
+        return Catalog({}, "stale")
+
+    pool.catalog = slow_catalog  # type: ignore[method-assign]
+    await tenant.catalog()
+    await answered.wait()
+    del pool.catalog  # type: ignore[method-assign]
+    pool.version = "v2"
+    clock.now += 0.1
+    assert (await tenant.doubt_catalog()).version == "v2"
+    go_on.set()
+    await asyncio.sleep(0.01)
+    assert (await tenant.catalog()).version == "v2"
 
 
 async def test_caller_who_leaves_does_not_stop_the_look_for_others(pool: FakePool) -> None:

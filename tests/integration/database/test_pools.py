@@ -95,6 +95,63 @@ async def test_a_waiter_that_goes_away_leaves_its_place_to_others(tenant: Tenant
     await narrow.pool.close()
 
 
+async def test_a_connection_opened_ahead_is_the_next_ones(tenant: Tenant) -> None:
+    """Whoever comes while it is being opened gets it; others open their own, and where there is one, none is opened."""
+    tenant.pool.warm()
+    tenant.pool.warm()
+    values = await asyncio.gather(*(tenant.value("SELECT pg_backend_pid()") for _ in range(2)))
+    assert len(await tenant.backends()) == len(set(values)) == 2
+    tenant.pool.warm()
+    assert (tenant.pool.in_use, await tenant.value("SELECT 1")) == (0, 1)
+
+
+async def idle(pool: TenantPool) -> None:
+    """Return once the pool has a connection, and nobody has it."""
+    async with asyncio.timeout(30):
+        while pool.asleep or pool.in_use:  # noqa: ASYNC110 - it has no event for it
+            await asyncio.sleep(0.01)
+
+
+async def test_a_connection_opened_ahead_is_kept_if_nobody_comes(tenant: Tenant) -> None:
+    """It is idle then, as any other; also if whoever waited for it went away."""
+    tenant.pool.warm()
+    await idle(tenant.pool)
+    pid = await tenant.value("SELECT pg_backend_pid()")
+    tenant.pool.drop_idle()
+    await tenant.pool.settle()
+    tenant.pool.warm()
+    waiting = asyncio.create_task(tenant.pool.acquire())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await idle(tenant.pool)
+    assert waiting.cancelled()
+    assert await tenant.value("SELECT pg_backend_pid()") != pid
+    assert len(await tenant.backends()) == 1
+
+
+async def test_a_connection_that_cannot_be_opened_ahead_is_no_loss(tenant: Tenant) -> None:
+    """Who waits for it learns why, who comes later finds out for themselves, and its place is free again."""
+    lost = tenant.with_pool(tenant.policy(concurrency=1), Server("postgresql:///?host=/nowhere"))
+    lost.pool.warm()
+    with pytest.raises(Refusal, match="does not take connections"):
+        await lost.pool.acquire()
+    lost.pool.warm()
+    await asyncio.sleep(0.05)
+    assert lost.pool.asleep
+    lost.pool.warm()
+    await lost.pool.close()
+    assert lost.pool.asleep
+
+
+async def test_a_pool_that_is_closed_keeps_nothing_that_comes_later(tenant: Tenant) -> None:
+    """What is being opened at the end is closed."""
+    tenant.pool.warm()
+    await asyncio.sleep(0)
+    await tenant.pool.close()
+    assert tenant.pool.asleep
+    assert await tenant.have_left()
+
+
 async def test_idle_connections_are_trimmed(tenant: Tenant) -> None:
     """Those that nobody has used for long are closed, the others stay."""
     server = tenant.postgres.server(max_idle_s=0.2)

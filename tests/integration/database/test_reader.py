@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 from databases import GATEWAY_PASSWORD, make_gateway_role, run_sql
 from relay import relayed
@@ -114,8 +115,6 @@ async def test_a_table_that_is_being_altered_holds_nobody_up(
     locked, enough = asyncio.Event(), asyncio.Event()
 
     async def alter() -> None:
-        import asyncpg  # noqa: PLC0415 - only this test holds a transaction open
-
         connection = await asyncpg.connect(postgres.cluster.dsn(policy.database))
         async with connection.transaction():
             await connection.execute("LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
@@ -231,3 +230,72 @@ async def test_a_standby_will_do(tmp_path_factory: pytest.TempPathFactory, tmp_p
         reading = await reader.read('UPDATE "public"."notes" SET "id" = $1')
         await reader.close()
     assert reading.relations[NOTES].updates == {"id"}
+
+
+async def test_looks_leave_a_place_for_readings(postgres: Postgres, policy: Policy, reader: Reader) -> None:
+    """However many tenants are looked at, a statement is read: looks have their turn one after the other."""
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def ask(connection: asyncpg.Connection) -> int:
+        asked.set()
+        await go_on.wait()
+        return int(await connection.fetchval("SELECT pg_backend_pid()"))
+
+    looks = [asyncio.create_task(reader._look(ask)) for _ in range(2 * SIZE)]
+    await asked.wait()
+    assert (await reader.read(READS)).relations.keys() == {NOTES}
+    go_on.set()
+    assert {await look for look in looks} <= {*await sessions(postgres, policy)}
+    assert len(await sessions(postgres, policy)) == SIZE
+
+
+async def test_a_look_that_waits_for_long_is_given_up(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The login can be asked instead."""
+    monkeypatch.setattr(reader_module, "WAIT_S", 0.01)
+    await reader._looks.acquire()
+    with pytest.raises(CannotRead, match="busy") as busy:
+        await reader.catalog()
+    assert not busy.value.hangs
+    reader._looks.release()
+    assert (await reader.catalog()).relations.keys() == {NOTES}
+
+
+async def test_of_a_login_that_is_not_there_nothing_is_told(postgres: Postgres, policy: Policy, reader: Reader) -> None:
+    """That it has no right too many would not hold for the one who is made by that name a moment later."""
+    with pytest.raises(CannotRead, match="there is no login l"):
+        await reader.excess(policy)
+    assert len(await sessions(postgres, policy)) == 1
+
+
+async def test_a_kept_connection_tells_what_is_so_now(postgres: Postgres, policy: Policy, reader: Reader) -> None:
+    """Its plans are kept; what they find are the rights and relations of the moment."""
+    await postgres.query("CREATE ROLE l")
+    try:
+        before = await reader.excess(policy)
+        for _ in range(6):
+            assert await reader.excess(policy) == before
+            assert (await reader.catalog()).relations.keys() == {NOTES}
+        await postgres.query("GRANT INSERT (body) ON notes TO l; ALTER ROLE l CREATEDB", database=policy.database)
+        more = ["l may create databases", "l may insert notes.body"]
+        assert sorted({*await reader.excess(policy)} - {*before}) == more
+        await postgres.query("CREATE TABLE more (id int)", database=policy.database)
+        assert (await reader.catalog()).relations.keys() == {NOTES, TableName("public", "more")}
+        await postgres.query("REVOKE ALL ON notes FROM l; ALTER ROLE l NOCREATEDB", database=policy.database)
+        assert await reader.excess(policy) == before
+    finally:
+        await postgres.query("DROP OWNED BY l", database=policy.database)
+        await postgres.query("DROP ROLE l")
+
+
+async def test_a_server_that_hangs_is_told_apart(postgres: Postgres, policy: Policy, tmp_path: Path) -> None:
+    """Whoever else asked would wait as long: a listener that never answers, once connecting is given up."""
+
+    async def hang(stream: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await stream.read()
+        writer.close()
+
+    async with await asyncio.start_unix_server(hang, tmp_path / ".s.PGSQL.5432"):
+        server = postgres.server(f"postgresql:///?host={tmp_path}", connect_timeout_s=0.1)
+        with pytest.raises(CannotRead) as hanging:
+            await Reader(server, LOGIN, policy.database).catalog()
+    assert hanging.value.hangs
