@@ -18,6 +18,7 @@ from proxy.database.catalog import load_catalog
 from proxy.database.codecs import Types, load_types
 from proxy.database.deadlines import Deadlines
 from proxy.database.faults import SYNTAX_ERROR, translate
+from proxy.database.passfile import Passfile
 from proxy.database.rights import excess
 from proxy.database.session import Session
 from proxy.errors import Refusal, StatementFailed
@@ -55,6 +56,15 @@ class Server:
     max_idle_s: float = 300.0
     max_statements: int = 128
     types: dict[str, Types] = field(default_factory=dict, compare=False)
+    _passwords: Passfile | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Know the password file."""
+        object.__setattr__(self, "_passwords", Passfile(self.passfile) if self.passfile else None)
+
+    def password(self, user: str, database: str) -> str | None:
+        """Return a login's password, if it is known without asking the driver to read the file."""
+        return self._passwords.password(user, database) if self._passwords else None
 
 
 class TenantPool:
@@ -198,6 +208,7 @@ class TenantPool:
         return await asyncpg.connect(
             self._server.url,
             **self._login,
+            password=self._server.password(**self._login),
             passfile=self._server.passfile,
             timeout=self._server.connect_timeout_s,
             statement_cache_size=0,

@@ -226,7 +226,7 @@ class Reader:
         connection = await asyncpg.connect(
             self._server.url,
             user=self._login.role,
-            password=self._login.password,
+            password=self._login.password or self._server.password(self._login.role, self.database),
             database=self.database,
             passfile=self._server.passfile,
             timeout=self._server.connect_timeout_s,
