@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from databases import GATEWAY_PASSWORD, MakeDatabase, run_sql
 from gateway_fakes import answer_of
@@ -71,9 +72,6 @@ async def blind(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdic
     return await judge_here(sql, policy, role, catalog)
 
 
-HEAD = Head([(b"content-type", b"application/json"), (b"authorization", b"Bearer acme")])
-
-
 @dataclass
 class Desk:
     """A gateway in this process, and the database behind it."""
@@ -88,8 +86,9 @@ class Desk:
         """Wire the gateway."""
         self.gateway = Gateway(believe, self.tenants, Verdicts(self.judge), max_request_bytes=10_000)
 
-    async def query(self, sql: str, *parameters: Any) -> tuple[int, Any]:
+    async def query(self, sql: str, *parameters: Any, tenant: str = "acme") -> tuple[int, Any]:
         """Send one query and return status and document."""
+        head = Head([(b"content-type", b"application/json"), (b"authorization", f"Bearer {tenant}".encode())])
         body = json.dumps({"query": sql, "parameters": parameters}).encode()
 
         messages = [{"type": "http.request", "body": body}]
@@ -97,7 +96,7 @@ class Desk:
         async def receive() -> MutableMapping[str, Any]:
             return messages.pop() if messages else await asyncio.Future()
 
-        response = await answer_of(self.gateway, HEAD, receive)
+        response = await answer_of(self.gateway, head, receive)
         assert response is not None
         return response.status, json.loads(response.body)
 
@@ -242,9 +241,55 @@ async def test_a_reader_is_shared_and_goes_with_its_last_tenant(make_desk: MakeD
     (desk.folder / "other.yaml").write_text(text.replace("tenant: acme", "tenant: other").replace("_edge", "_other"))
     await desk.tenants.refresh()
     assert set(desk.tenants) == {"acme", "other"}
-    assert len(desk.tenants._readers) == 1
+    assert len(desk.tenants._relations) == 1
     for name in ("other", "acme"):
         (desk.folder / f"{name}.yaml").unlink()
     for _ in range(3):
         await desk.tenants.refresh()
-    assert len(desk.tenants._readers) == 0
+    assert len(desk.tenants._relations) == 0
+
+
+@pytest.mark.parametrize("more", ["", "second_reader: {off_because: the login has to tell of itself}"])
+async def test_login_that_can_do_more_is_refused_before_its_first_statement(make_desk: MakeDesk, more: str) -> None:
+    """Whoever is asked about it, and though its connection is opened meanwhile."""
+    desk = make_desk(more=more)
+    run_sql(desk.dsn, f"GRANT SELECT ON hidden TO {desk.database}_edge")
+    with capture_logs() as logs:
+        status, refused = await desk.query("DELETE FROM notes WHERE id = 1")
+    assert (status, refused["error"]) == (503, "database-unavailable")
+    assert [log["excess"] for log in logs if log["event"] == "tenant_refused"] == [
+        [f"{desk.database}_edge may select hidden.id"]
+    ]
+    connection = await asyncpg.connect(desk.dsn)
+    try:
+        assert await connection.fetchval("SELECT count(*) FROM notes") == 1
+    finally:
+        await connection.close()
+
+
+async def test_new_table_is_found_by_a_tenant_that_was_never_asked_for(make_desk: MakeDesk) -> None:
+    """Its first statement names what was not there when the relations were read for its neighbour."""
+    desk = make_desk()
+    assert (await desk.query("SELECT id FROM notes"))[0] == 200
+    login = f"{desk.database}_other"
+    text = f"""
+tenant: other
+database: {desk.database}
+login: {login}
+roles:
+  default:
+    fresh: {{select: all}}
+"""
+    run_sql(desk.dsn, "CREATE TABLE fresh (id int); INSERT INTO fresh VALUES (7)")
+    run_sql(desk.dsn, wall_two(parse_policy(text, "other.yaml")))
+    run_sql(desk.dsn, f"ALTER ROLE {login} PASSWORD 'of-other'")
+    with (desk.folder / "pgpass").open("a") as passfile:
+        passfile.write(f"*:*:*:{login}:of-other\n")
+    (desk.folder / "other.yaml").write_text(text)
+    await desk.tenants.refresh()
+    try:
+        status, answer = await desk.query("SELECT * FROM fresh", tenant="other")
+        assert (status, answer["rows"]) == (200, [{"id": 7}])
+        assert (await desk.query("SELECT id FROM notes", tenant="other"))[0] == 403
+    finally:
+        run_sql(desk.dsn, f"DROP OWNED BY {login}; DROP ROLE {login}")
