@@ -26,6 +26,17 @@ SHOWN_BY_POSTGRESQL = {"AST23": "pg_authid"}
 # What only the other tenant's rows, other columns or other tables hold.
 NEVER = ("globex", "HASH-", "S3CR3T", "s3cr3t", "51234", "98765", "hr payroll", "capital Orders", "WHOLE-DOC", "424242")
 
+# Other tables and rows, and what the database is made of.
+OUTSIDE = [
+    "SELECT * FROM orders WHERE tenant_id <> 1 ORDER BY id",
+    *[f"SELECT * FROM {table} ORDER BY id" for table in ("users", "docs", "secrets", '"Orders"', "hr.orders")],
+    "SELECT oid, relname, relacl, relrowsecurity, relforcerowsecurity FROM pg_class ORDER BY 1",
+    "SELECT oid, proname, proacl FROM pg_proc ORDER BY 1",
+    "SELECT oid, rolname, rolsuper, rolbypassrls FROM pg_roles ORDER BY 1",
+    "SELECT polname, polrelid, polqual::text FROM pg_policy ORDER BY 1, 2",
+    "SELECT oid FROM pg_largeobject_metadata",
+]
+
 
 @pytest.fixture
 def attacked(make_database: MakeDatabase, admin_dsn: Callable[[str], str]) -> Iterator[str]:
@@ -51,23 +62,10 @@ async def try_attack(connection: asyncpg.Connection, attack: Attack, claims: str
     return "\n".join(seen)
 
 
-async def outside(connection: asyncpg.Connection) -> str:
-    """Return all that tenant 1 has no right to change: other tables and rows, and what the database is made of."""
-    parts = [
-        await connection.fetch("SELECT * FROM orders WHERE tenant_id <> 1 ORDER BY id"),
-        *[
-            await connection.fetch(f"SELECT * FROM {table} ORDER BY id")
-            for table in ("users", "docs", "secrets", '"Orders"', "hr.orders")
-        ],
-        await connection.fetch(
-            "SELECT oid, relname, relacl, relrowsecurity, relforcerowsecurity FROM pg_class ORDER BY 1"
-        ),
-        await connection.fetch("SELECT oid, proname, proacl FROM pg_proc ORDER BY 1"),
-        await connection.fetch("SELECT oid, rolname, rolsuper, rolbypassrls FROM pg_roles ORDER BY 1"),
-        await connection.fetch("SELECT polname, polrelid, polqual::text FROM pg_policy ORDER BY 1, 2"),
-        await connection.fetch("SELECT oid FROM pg_largeobject_metadata"),
-    ]
-    return "\n".join(str(part) for part in parts)
+async def outside(connection: asyncpg.Connection) -> list[str | None]:
+    """Return a digest of each part of what tenant 1 has no right to change; of what is empty, none."""
+    digests = [f"(SELECT md5(string_agg(x::text, ',')) FROM ({sql}) AS x)" for sql in OUTSIDE]
+    return list(await connection.fetchval(f"SELECT ARRAY[{', '.join(digests)}]"))
 
 
 @pytest.mark.parametrize("login", ["t_acme", "t_acme_rw"])

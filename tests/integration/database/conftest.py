@@ -32,7 +32,7 @@ async def tenant(postgres: Postgres) -> AsyncIterator[Tenant]:
     """Return a tenant whose login owns its database: rights are other tests' matter."""
     name = f"tenant_{secrets.token_hex(4)}"
     await postgres.make_login(name)
-    await postgres.query(f"CREATE DATABASE {name} OWNER {name}")
+    await postgres.query(f"CREATE DATABASE {name} OWNER {name} STRATEGY file_copy")
     policy = Policy(name, name, name, {}, limits=Limits(timeout_ms=10_000, concurrency=8))
     pool = TenantPool(policy, postgres.server(wait_s=10.0))
     yield Tenant(postgres, name, pool)
