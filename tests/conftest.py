@@ -1,4 +1,4 @@
-"""Fixtures of the tests that touch PostgreSQL: one server a run, a database a test.
+"""Fixtures of the tests that touch PostgreSQL: one server a run (a process, where it is spread), a database a test.
 
 `cluster` is the embedded PostgreSQL 18, or the one whose programs
 `PROXY_TEST_PG_BINDIR` names. A test marked `every_postgresql` runs on it and on

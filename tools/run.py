@@ -37,9 +37,18 @@ def demo(arguments: list[str]) -> NoReturn:
 
 
 def test(arguments: list[str]) -> NoReturn:
-    """Run pytest in the checkout."""
+    """Run pytest in the checkout: with its arguments, or every test, spread over some processes."""
     os.chdir(CHECKOUT)
-    start(PYTHON, "-m", "pytest", *arguments)
+    start(PYTHON, "-m", "pytest", *(arguments or spread()))
+
+
+def spread() -> list[str]:
+    """Return what has pytest run tests at once.
+
+    Each process starts a PostgreSQL of each version, so a large machine gets no more than four. Who is done takes
+    half of what another still has: neighbours stay together, and with them what they share.
+    """
+    return [f"--numprocesses={min(os.cpu_count() or 1, 4)}", "--dist=worksteal"]
 
 
 def fuzz(arguments: list[str]) -> NoReturn:
