@@ -48,6 +48,15 @@ def start_cluster() -> Iterator[Callable[[int], Cluster]]:
         yield start
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that a server's user can pass through, for a cluster of a test's own; pytest's are private."""
+    folder = Path(tempfile.mkdtemp(prefix="dbp-tests-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest, start_cluster: Callable[[int], Cluster]) -> Cluster:
     """Hand out the run's PostgreSQL server."""

@@ -1,8 +1,6 @@
 """What a statement may take, and what happens when PostgreSQL or the caller goes away."""
 
 import concurrent.futures
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -88,14 +86,10 @@ def test_full_queue_is_503_and_others_are_served(world: World) -> None:
 
 
 @pytest.fixture
-def own_cluster() -> Iterator[Cluster]:
+def own_cluster(open_folder: Path) -> Iterator[Cluster]:
     """Start a PostgreSQL that the test may stop."""
-    folder = Path(tempfile.mkdtemp(prefix="dbp-outage-"))
-    try:
-        with Cluster(folder, find_binaries({}), tcp_port=0, fast=True) as cluster:
-            yield cluster
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with Cluster(open_folder / "cluster", find_binaries({}), tcp_port=0, fast=True) as cluster:
+        yield cluster
 
 
 @pytest.fixture

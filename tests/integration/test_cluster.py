@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,12 +28,9 @@ time.sleep(600)
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """Make a folder that the server's user can reach; pytest's own is private."""
-    made = Path(tempfile.mkdtemp(prefix="dbp-tests-"))
-    made.chmod(0o711)
-    yield made / "pg"
-    shutil.rmtree(made)
+def folder(open_folder: Path) -> Path:
+    """Return where a cluster is to be made."""
+    return open_folder / "pg"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The connections of one tenant: who they log in as, how many there are, and what ends them."""
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -246,13 +245,9 @@ async def test_a_failed_statements_limits_end_with_it(tenant: Tenant) -> None:
 
 
 @pytest.fixture
-def own_cluster(tmp_path_factory: pytest.TempPathFactory, start_cluster: Callable[[int], Cluster]) -> Cluster:
+def own_cluster(open_folder: Path) -> Cluster:
     """Return a server that a test may stop; its address on loopback stays the same."""
-    del start_cluster
-    folder = tmp_path_factory.mktemp("own", numbered=True)
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o711)
-    return Cluster(folder / "cluster", find_binaries({}), tcp_port=0, fast=True)
+    return Cluster(open_folder / "cluster", find_binaries({}), tcp_port=0, fast=True)
 
 
 async def test_a_pool_recovers_after_postgresql_was_restarted(own_cluster: Cluster, tmp_path: Path) -> None:

@@ -213,12 +213,9 @@ async def test_a_reader_that_is_closed_keeps_nothing(postgres: Postgres, policy:
     assert await sessions(postgres, policy) == []
 
 
-async def test_a_standby_will_do(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> None:
+async def test_a_standby_will_do(open_folder: Path, tmp_path: Path) -> None:
     """A server in recovery cannot be written to, not even a transaction number: it reads statements all the same."""
-    folder = tmp_path_factory.mktemp("standby")
-    for parent in (folder, folder.parent, folder.parent.parent):
-        parent.chmod(0o711)
-    cluster = Cluster(folder / "cluster", find_binaries({}), tcp_port=0, fast=True)
+    cluster = Cluster(open_folder / "cluster", find_binaries({}), tcp_port=0, fast=True)
     policy = parse_policy("tenant: t\ndatabase: postgres\nlogin: l\nroles: {r: {notes: {select: all}}}", "t.yaml")
     with cluster:
         make_gateway_role(cluster.dsn())
