@@ -19,6 +19,7 @@ from typing import Any
 import asyncpg
 import pytest
 from databases import Connect, MakeDatabase, make_gateway_role, read_script, run_sql
+from server_folders import server_folder
 
 from proxy.embedded import Binaries, Cluster, find_binaries, installed_binaries
 
@@ -34,10 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def start_cluster() -> Iterator[Callable[[int], Cluster]]:
     """Start each version at most once a run, in a folder that goes away with the run; the gateway's role is there."""
-    folder = Path(tempfile.mkdtemp(prefix="dbp-tests-"))
-    folder.chmod(0o711)
     with ExitStack() as running:
-        running.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = running.enter_context(server_folder())
 
         @cache
         def start(major: int) -> Cluster:
