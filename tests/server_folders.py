@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - Linux's file system in memory; elsewhere there is none
-# The servers of one process take up to 0.2 GB, and there are four processes at most.
+# The servers of one process take up to 0.4 GB, and there are four processes at most.
 ROOM_BYTES = 2 << 30
 
 _PREFIX = "dbp-tests-data-"
