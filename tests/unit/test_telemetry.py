@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, get_args
 
 import orjson
@@ -16,7 +17,8 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.mmap_dict import MmapedDict, mmap_key
 
 from proxy.telemetry import events, lines, metrics
 from proxy.telemetry.record import Decision, Record
@@ -278,6 +280,18 @@ def test_verdicts_are_counted_by_whether_they_were_known() -> None:
     metrics.render()
     assert value_of("verdict_cache_total", result="known") == known + 2
     assert value_of("verdict_cache_total", result="judged") == judged + 1
+
+
+def test_file_that_holds_no_numbers_yet_is_passed_over(tmp_path: Path) -> None:
+    """A process that starts, or was killed as it did, does not take away what the others tell."""
+    begun = MmapedDict(str(tmp_path / "counter_1.db"))
+    begun.write_value(mmap_key("a", "a_total", [], [], "Help."), 3.0, 0.0)
+    begun.close()
+    (tmp_path / "counter_2.db").touch()
+    (tmp_path / "counter_3.db").symlink_to("gone")
+    registry = CollectorRegistry()
+    metrics.NumbersOfAll(registry, str(tmp_path))
+    assert b"a_total 3.0" in generate_latest(registry)
 
 
 async def test_one_of_several_processes_hands_its_numbers_over_soon(monkeypatch: pytest.MonkeyPatch) -> None:
