@@ -12,6 +12,8 @@ class Relay:
     def __init__(self, target: str) -> None:
         self.round_trips = 0
         self.cut_at: bytes | None = None
+        # What is cut at after that.
+        self.then_cut_at: bytes | None = None
         # What has to pass before anything is cut.
         self.cut_after: bytes | None = None
         self.cuts = 0
@@ -45,8 +47,9 @@ class Relay:
                     self.mute = True
                     writer.write(head + body)
                     await asyncio.sleep(0.1)  # PostgreSQL gets to work; its answer goes nowhere
+                    # Before whoever is cut off can come again.
+                    self.cut_at, self.then_cut_at, self.mute = self.then_cut_at, None, False
                     self.cut()
-                    self.cut_at, self.mute = None, False
                     return
                 writer.write(head + body)
         writer.close()

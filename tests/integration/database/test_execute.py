@@ -551,18 +551,9 @@ async def test_a_warm_read_is_tried_no_more_than_once_more(wire: tuple[Relay, Te
     """A server that ends each connection in silence is told of."""
     relay, tenant = wire
     await warm(tenant)
-
-    async def cut_again() -> None:
-        while relay.cuts < 2:
-            await asyncio.sleep(0.01)
-            if relay.cut_at is None:
-                relay.cut_at = b"pg_sleep"
-
-    relay.cut_at = SYNC
-    cutting = asyncio.create_task(cut_again())
+    relay.cut_at, relay.then_cut_at = SYNC, b"pg_sleep"
     with pytest.raises(StatementFailed) as failed:
         await tenant.run(WARM_READ, 0)
-    await cutting
     assert (failed.value.code, failed.value.applied, relay.cuts) == ("08006", "no", 2)
     assert was_begun(tenant)
 
