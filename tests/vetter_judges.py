@@ -11,7 +11,7 @@ from proxy.vetting.verdict import Verdict
 
 
 def judge(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
-    """Work for ever or a while, wait for ever or the first time only, die, leave a circle behind, or vet."""
+    """Work for ever, wait for ever, die, wait for ever the first time only, leave a circle behind, or vet."""
     what, _, argument = sql.partition(" ")
     match what:
         case "spin":
@@ -26,10 +26,6 @@ def judge(sql: str, policy: Policy, role: str, catalog: Catalog) -> Verdict:
             if not mark.exists():
                 mark.touch()
                 time.sleep(3_600)
-        case "work":
-            until_s = time.process_time() + float(argument)
-            while time.process_time() < until_s:
-                pass
         case "litter":
             circle: list[object] = [bytes(2**26)]
             circle.append(circle)

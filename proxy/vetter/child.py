@@ -5,10 +5,6 @@ after the other by the function (`proxy.vetting:vet`). It ends when the other
 end of the socket closes, so it cannot outlive the gateway, and when one text
 takes more than `DEADLINE_S` of processor time: the kernel sees to that
 (setitimer(2)), whatever the code is busy with.
-
-Over a long text it pauses again and again, for a moment. A low priority alone
-does not keep it out of the way: requests that wait for one processor are moved
-to another when that has nothing to do, and not while it is busy with this.
 """
 
 import contextlib
@@ -21,7 +17,6 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib import import_module
-from time import process_time, sleep
 from typing import Any
 
 from proxy.policy.model import Policy, Role
@@ -33,11 +28,6 @@ from proxy.vetting.verdict import Verdict
 DEADLINE_S = 0.25
 # Requests whose texts are known go first where both want the same processor.
 NICENESS = 10
-# A text is begun in one go, and most are judged in it; then there is a pause after so much more work.
-FIRST_STINT_S = 0.002
-STINT_S = 0.000_5
-# Linux adds its timer slack (50 us). Without that, the processor is not idle for long enough to look for other work.
-PAUSE_S = 0.000_01
 # Some ten times what the largest texts and catalogs were seen to need.
 MAX_MEMORY_BYTES = 512 * 1024 * 1024
 # Of pickled policies and catalogs; as objects they take about three times as much.
@@ -83,19 +73,6 @@ def answer(ask: Ask, kept: Kept, judge: Judge) -> Verdict | None:
     return judge(ask.sql, policy, ask.role, catalog)
 
 
-class Pauses:
-    """Pauses after each stint of this process's own work, when a signal asks for it."""
-
-    def __init__(self) -> None:
-        self._since_s = process_time()
-
-    def __call__(self, *_: object) -> None:
-        """Pause, unless the time went by in waiting for a processor: that would starve it."""
-        if process_time() - self._since_s >= STINT_S:
-            sleep(PAUSE_S)
-            self._since_s = process_time()
-
-
 def serve(gateway: socket.socket, judge: Judge) -> None:
     """Answer until the other end closes."""
     kept = Kept()
@@ -104,9 +81,7 @@ def serve(gateway: socket.socket, judge: Judge) -> None:
         while header := stream.read(LENGTH.size):
             body = stream.read(*LENGTH.unpack(header))
             signal.setitimer(signal.ITIMER_PROF, DEADLINE_S)
-            signal.setitimer(signal.ITIMER_REAL, FIRST_STINT_S, STINT_S)
             verdict = answer(load(body), kept, judge)
-            signal.setitimer(signal.ITIMER_REAL, 0)
             signal.setitimer(signal.ITIMER_PROF, 0)
             _send(stream, verdict)
             # Trees are circles: what is left of this one goes now, while nobody waits.
@@ -124,7 +99,6 @@ def _settle() -> None:
     os.closerange(3, min(os.sysconf("SC_OPEN_MAX"), 65_536))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGALRM, Pauses())
     # Neither is worth refusing to work for, where the system does not allow it.
     with contextlib.suppress(OSError):
         os.nice(NICENESS)

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -84,23 +83,6 @@ async def test_what_judging_leaves_in_circles_is_collected() -> None:
         for number in range(12):
             assert not isinstance(await ask(vetter, f"litter {number}"), Denied)
         assert pid_of(vetter) == first
-
-
-@pytest.mark.skipif(not ON_LINUX, reason="needs /proc")
-async def test_processor_is_left_alone_now_and_then() -> None:
-    """Over a long text the process gives way of its own accord; without a text it does nothing."""
-
-    def pauses(pid: int) -> int:
-        counts = re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
-        return int(counts[0])
-
-    async with running() as vetter:
-        pid = pid_of(vetter)
-        assert not isinstance(await ask(vetter, "work 0"), Denied)
-        before = pauses(pid)
-        assert not isinstance(await ask(vetter, "work 0.1"), Denied)
-        # With a processor to itself, some 200.
-        assert pauses(pid) - before > 10
 
 
 async def test_text_that_takes_too_long_ends_with_its_process() -> None:

@@ -1,10 +1,7 @@
 """What the vetting process does with what it is asked, without being one."""
 
-import pytest
-
 from proxy.policy.model import Policy
-from proxy.vetter import child
-from proxy.vetter.child import PAUSE_S, STINT_S, Kept, Pauses, answer
+from proxy.vetter.child import Kept, answer
 from proxy.vetter.messages import Ask, dump, load
 from proxy.vetting.catalog import Catalog
 from proxy.vetting.verdict import Denied, Verdict
@@ -55,15 +52,3 @@ def test_any_text_can_be_sent() -> None:
     """A lone surrogate or a NUL is a text like any other: to refuse it is for vetting."""
     ask = Ask("SELECT '\ud800\0'", "r", "d", "v")
     assert load(dump(ask)) == ask
-
-
-def test_pauses_after_its_own_work_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Time that went by while it waited for a processor is no reason to wait on."""
-    worked_s, slept = [0.0], list[float]()
-    monkeypatch.setattr(child, "process_time", lambda: worked_s[0])
-    monkeypatch.setattr(child, "sleep", slept.append)
-    pauses = Pauses()
-    for now_s, times in ((STINT_S / 2, 0), (STINT_S, 1), (STINT_S * 1.5, 1), (STINT_S * 2, 2)):
-        worked_s[0] = now_s
-        pauses()
-        assert slept == [PAUSE_S] * times
