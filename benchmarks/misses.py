@@ -22,7 +22,7 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any, Self
 
-from benchmarks.machine import say
+from benchmarks.machine import going_first, say
 from benchmarks.processes import BenchFailed
 from proxy.database.pools import Server
 from proxy.database.reader import Login, Reader
@@ -272,7 +272,7 @@ def measure_rounds(gateway: Gateway, rounds: int, rate: float, seconds: float) -
         return quantiles(asyncio.run(read_steadily(gateway, rate, seconds)), n=100)
 
     measured = []
-    with attacking(gateway) as attack:
+    with attacking(gateway) as attack, going_first():
         read(1.0)
         for number in range(rounds):
             say(f"attack {number + 1} of {rounds}")
