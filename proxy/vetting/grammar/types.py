@@ -150,14 +150,16 @@ class TypeGrammar(Cursor):
         return f"({digits[0]})" if digits else ""
 
     def _array_bounds(self) -> str:
+        if self.take_word("array"):
+            # The standard's own way to say it has one bound at most, and that has a number.
+            return f" ARRAY{self._bound(self._modifier()) if self.take_mark('[') else ''}"
         bounds = ""
         while len(bounds) < 64:
-            if self.take_mark("["):
-                size = self._modifier() if self._curr.token_type is NUMBER else ""
-                self.expect_mark("]")
-                bounds += f"[{size}]"
-            elif not bounds and self.take_word("array"):
-                bounds = "[]"
-            else:
+            if not self.take_mark("["):
                 return bounds
+            bounds += self._bound(self._modifier() if self._curr.token_type is NUMBER else "")
         return self.unavailable("an array of so many dimensions")
+
+    def _bound(self, size: str) -> str:
+        self.expect_mark("]")
+        return f"[{size}]"
