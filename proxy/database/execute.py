@@ -282,11 +282,13 @@ class Execution:
 
     def _lost(self, session: Session, error: BaseException) -> Refusal | StatementFailed:
         """Say what is known of a connection that ended: by us, by PostgreSQL with a last word, or without."""
-        match self._answer.over if self._answer is not None else None:
-            case "bytes":
-                return _too_large(f"the result is larger than {self._max_bytes} bytes", "limits.bytes")
-            case "rows":
-                return self._too_many_rows()
+        over = self._answer.over if self._answer is not None else None
+        if over is not None:
+            larger = _too_large(f"the result is larger than {self._max_bytes} bytes", "limits.bytes")
+            refusal = larger if over == "bytes" else self._too_many_rows()
+            # A write without rows may have been cut over the notices of its triggers, and have gone through.
+            refusal.applied = self._applied_if_lost
+            return refusal
         last_word = _last_word(error)
         if last_word is not None:
             return faults.translate(last_word, self.allowed.sql, self._brought())

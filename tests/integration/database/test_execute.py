@@ -418,6 +418,21 @@ async def test_what_postgresql_says_beside_its_answer_is_no_part_of_it(table: Te
     assert [row["id"] for row in returned.rows] == [*range(201, 301)]
 
 
+async def test_write_that_is_cut_over_its_notices_is_not_said_to_be_undone(table: Tenant) -> None:
+    """Nobody can say whether it had ended by then."""
+    await table.admin(
+        "CREATE FUNCTION public.shout() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN RAISE NOTICE ''%'', repeat(''x'', 20000); RETURN NEW; END';"
+        "CREATE TRIGGER shout BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION shout()"
+    )
+    for _ in range(2):
+        with pytest.raises(Refusal) as refused:
+            await table.run("INSERT INTO t VALUES ($1, 'x')", 1, writes=True, max_bytes=10_000)
+        assert (refused.value.error, refused.value.applied) == ("result-too-large", "unknown")
+        assert await nothing_runs(table)
+        await table.admin("DELETE FROM t")
+
+
 async def test_rows_are_the_same_however_many_there_are(tenant: Tenant) -> None:
     """Few are read one by one, many by the driver: all types that come in binary, text, NULL, and long values."""
     sql = (
